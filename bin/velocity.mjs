@@ -1,0 +1,84 @@
+#!/usr/bin/env node
+// Plain JavaScript for any Node that understands modules: its first task is to find one that is
+// new enough (24.12 runs TypeScript by stripping types), the npm package `node` if this one is not.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const nodeMin = [24, 12];
+const reexecutedName = 'velocity'; // argv[0] of the second process: tells it that it was started here
+const passedSignals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
+/** Ctrl-C reaches the whole process group, so what we pass on arrives twice, milliseconds apart. */
+const sameSignalMs = 500;
+
+if (isNewEnough(process.versions.node)) {
+  if (process.argv0 === reexecutedName) dropRepeatedSignals();
+  await import(entryPoint());
+} else {
+  reexecute();
+}
+
+function isNewEnough(version) {
+  const [major, minor] = version.split('.').map(Number);
+  return major > nodeMin[0] || (major === nodeMin[0] && minor >= nodeMin[1]);
+}
+
+/** The work tree runs its TypeScript; a package carries dist/, for Node strips no types there. */
+function entryPoint() {
+  const source = new URL('../src/main.ts', import.meta.url);
+  const built = new URL('../dist/main.js', import.meta.url);
+  return existsSync(built) && !existsSync(source) ? built.href : source.href;
+}
+
+function reexecute() {
+  const node = findNode();
+  if (node === undefined || process.argv0 === reexecutedName) {
+    return refuse(
+      `Node.js ${nodeMin.join('.')} or later is needed and this is ${process.versions.node}; ` +
+        'run `npm install` here (it brings the package "node") or install a newer Node.js.',
+    );
+  }
+  const args = [...process.execArgv, fileURLToPath(import.meta.url), ...process.argv.slice(2)];
+  const child = spawn(node, args, { stdio: 'inherit', argv0: reexecutedName });
+  for (const signal of passedSignals) process.on(signal, () => child.kill(signal));
+  child.on('error', (error) => refuse(`${node} does not start: ${error.message}`));
+  child.on('exit', (code, signal) => {
+    if (signal === null) process.exit(code ?? 1);
+    // End as the child ended, so that a shell or a supervisor sees the signal and not just a code.
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+    setTimeout(() => process.exit(128 + constants.signals[signal]), sameSignalMs);
+  });
+}
+
+function findNode() {
+  try {
+    const found = createRequire(import.meta.url).resolve('node/package.json');
+    const binary = join(dirname(found), 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+    return existsSync(binary) ? binary : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function dropRepeatedSignals() {
+  const seenAt = new Map();
+  const { emit } = process;
+  process.emit = function (name, ...rest) {
+    if (passedSignals.includes(name)) {
+      const now = performance.now();
+      const before = seenAt.get(name) ?? Number.NEGATIVE_INFINITY;
+      seenAt.set(name, now);
+      if (now - before < sameSignalMs) return true;
+    }
+    return emit.call(this, name, ...rest);
+  };
+}
+
+function refuse(message) {
+  process.stderr.write(`velocity: ${message}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# setup.sh [packages] [temporal]: installs what is missing, quickly when nothing is.
+# Tools live outside the work tree, in ${VELOCITY_CACHE}/bin, so that a second clone finds them.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+temporalVersion=v1.5.1 # the last release that `go install` accepts
+cache=${VELOCITY_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/velocity}
+
+# npm replaces node_modules, so it must not run on the Node.js that lives inside it.
+PATH=$(printf '%s' "$PATH" | tr ':' '\n' | grep -vxF "$PWD/node_modules/.bin" | paste -sd:)
+export PATH
+
+refuse() {
+  echo "velocity setup: $1" >&2
+  exit 1
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# True when what npm recorded in node_modules is what package-lock.json asks for.
+packages_installed() {
+  [ -x node_modules/node/bin/node ] && [ -f node_modules/.package-lock.json ] || return 1
+  node_modules/node/bin/node -e '
+    const read = (file) => JSON.parse(require("node:fs").readFileSync(file, "utf8")).packages;
+    const installed = read("node_modules/.package-lock.json");
+    const missing = Object.entries(read("package-lock.json")).find(([path, wanted]) =>
+      path !== "" && !wanted.optional && installed[path]?.version !== wanted.version);
+    process.exit(missing ? 1 : 0);'
+}
+
+install_packages() {
+  packages_installed && return
+  has npm || refuse 'npm is missing: install Node.js from https://nodejs.org (any version from 20, it only runs npm; Velocity brings its own).'
+  # Velocity runs on the Node.js it installs, so the one that runs npm may be older than "engines" asks for.
+  scripts/step.sh 'install npm packages (about 20 s, once)' \
+    npm ci --no-audit --no-fund --loglevel=error </dev/null ||
+    refuse 'npm packages cannot be installed: read the message of npm above, then run this again.'
+  packages_installed ||
+    refuse 'npm ran without the install scripts of "node": allow them (`npm config set ignore-scripts false`) and run this again.'
+}
+
+install_temporal() {
+  has temporal && return
+  [ -x "$cache/bin/temporal" ] && return
+  mkdir -p "$cache/bin" 2>/dev/null ||
+    refuse "the tools folder $cache cannot be made: set VELOCITY_CACHE to a folder that can be written to."
+  if has go && scripts/step.sh "build the Temporal CLI $temporalVersion into $cache/bin (about 3 min, once)" go_install; then
+    return
+  fi
+  if scripts/step.sh "download a Temporal dev server into $cache/bin (about 20 s, once)" \
+    node_modules/node/bin/node scripts/fetch-temporal.ts "$cache/bin"; then
+    return
+  fi
+  if has go; then
+    refuse 'the Temporal CLI can neither be built nor downloaded: check the network, or put `temporal` on the PATH (https://docs.temporal.io/cli#install).'
+  fi
+  refuse 'the Temporal CLI is missing: install Go (https://go.dev/dl) so that it can be built, or put `temporal` on the PATH (https://docs.temporal.io/cli#install).'
+}
+
+# Built beside its place and moved, so that an interrupted build leaves nothing half there.
+go_install() {
+  local building status=0
+  building=$(mktemp -d "$cache/building.XXXXXX")
+  GOBIN=$building GOFLAGS=-mod=mod go install "github.com/temporalio/cli/cmd/temporal@$temporalVersion" \
+    </dev/null >"$building/log" 2>&1 || status=$?
+  if [ $status -eq 0 ]; then
+    mv "$building/temporal" "$cache/bin/temporal"
+  else
+    tail -n 5 "$building/log" >&2
+  fi
+  rm -rf "$building"
+  return $status
+}
+export -f go_install
+export cache temporalVersion
+
+wanted=("$@")
+[ ${#wanted[@]} -gt 0 ] || wanted=(packages temporal)
+for what in "${wanted[@]}"; do
+  case $what in
+    packages) install_packages ;;
+    temporal) install_temporal ;;
+    *) refuse "there is nothing called $what to install; choose from: packages, temporal." ;;
+  esac
+done

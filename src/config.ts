@@ -1,0 +1,187 @@
+import { createHmac } from 'node:crypto';
+import { isIP } from 'node:net';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/** The only reader of `process.env`: everything else is given its settings. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+export interface Config {
+  /** Logs in as the process's own role: velocity_api or velocity_operator. */
+  readonly databaseUrl: string;
+  readonly temporalAddress: string;
+  readonly temporalNamespace: string;
+  readonly host: string;
+  readonly port: number;
+  /** Undefined: `/metrics` is on the API's port, for loopback callers only. */
+  readonly metricsPort: number | undefined;
+  readonly logLevel: LogLevel;
+  /** Named statements; off for PgBouncer before 1.21. */
+  readonly prepare: boolean;
+  readonly poolSize: number;
+  /** Signs cursors; every replica needs the same one. */
+  readonly cursorSecret: string;
+}
+
+/** One variable that is wrong: its name is the place. */
+export interface ConfigProblem {
+  readonly variable: string;
+  readonly message: string;
+}
+
+/** Its message names every variable that is wrong, one a line: print it and exit. */
+export class ConfigError extends Error {
+  readonly problems: readonly ConfigProblem[];
+
+  constructor(problems: readonly ConfigProblem[]) {
+    super(
+      `the environment is not valid:\n${problems.map((p) => `  ${p.variable}: ${p.message}`).join('\n')}`,
+    );
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+/** What the process was started with, for the children that inherit it. */
+export function environment(): Environment {
+  return process.env;
+}
+
+const portMax = 65_535;
+/** A pipelined connection serves thousands of requests a second; more only add contention. */
+const poolSizeMax = 200;
+const secretLengthMin = 32;
+
+/** Reads `VELOCITY_*`; throws a ConfigError that lists everything that is wrong. */
+export function readConfig(env: Environment = environment()): Config {
+  const problems: ConfigProblem[] = [];
+  const read = reader(env, problems);
+  const databaseUrl = read('VELOCITY_DATABASE_URL', undefined, parsePostgresUrl) ?? '';
+  const config: Config = {
+    databaseUrl,
+    temporalAddress: read('VELOCITY_TEMPORAL_ADDRESS', '127.0.0.1:7233', parseAddress) ?? '',
+    temporalNamespace: read('VELOCITY_TEMPORAL_NAMESPACE', 'default', parseName) ?? '',
+    host: read('VELOCITY_HOST', '127.0.0.1', parseHost) ?? '',
+    port: read('VELOCITY_PORT', '8080', integerBetween(0, portMax)) ?? 0,
+    metricsPort: env['VELOCITY_METRICS_PORT']
+      ? read('VELOCITY_METRICS_PORT', undefined, integerBetween(0, portMax))
+      : undefined,
+    logLevel: read('VELOCITY_LOG_LEVEL', 'info', oneOf(logLevels)) ?? 'info',
+    prepare: read('VELOCITY_PREPARE', 'on', oneOf(['on', 'off'])) === 'on',
+    poolSize: read('VELOCITY_POOL_SIZE', '6', integerBetween(1, poolSizeMax)) ?? 1,
+    cursorSecret: env['VELOCITY_CURSOR_SECRET']
+      ? (read('VELOCITY_CURSOR_SECRET', undefined, parseSecret) ?? '')
+      : deriveCursorSecret(databaseUrl),
+  };
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+/** What the command line takes from its environment; flags win over all of it. */
+export interface CliConfig {
+  /** `$XDG_CONFIG_HOME`, or `~/.config`. */
+  readonly configDirectory: string;
+  readonly noColour: boolean;
+  readonly contextName: string | undefined;
+  readonly apiUrl: string | undefined;
+  readonly apiKey: string | undefined;
+}
+
+export function readCliConfig(env: Environment = environment()): CliConfig {
+  return {
+    configDirectory: env['XDG_CONFIG_HOME'] || join(env['HOME'] || homedir(), '.config'),
+    noColour: Boolean(env['NO_COLOR']) || env['TERM'] === 'dumb',
+    contextName: env['VELOCITY_CONTEXT'] || undefined,
+    apiUrl: env['VELOCITY_API_URL'] || undefined,
+    apiKey: env['VELOCITY_API_KEY'] || undefined,
+  };
+}
+
+/** A parser answers the value, or a sentence in an Error. */
+type Parse<T> = (text: string) => T;
+
+function reader(env: Environment, problems: ConfigProblem[]) {
+  return <T>(variable: string, fallback: string | undefined, parse: Parse<T>): T | undefined => {
+    const text = env[variable] || fallback;
+    if (text === undefined) {
+      problems.push({ variable, message: 'is required' });
+      return undefined;
+    }
+    try {
+      return parse(text);
+    } catch (error) {
+      problems.push({ variable, message: (error as Error).message });
+      return undefined;
+    }
+  };
+}
+
+/** Never repeats the text: it carries a password. */
+function parsePostgresUrl(text: string): string {
+  const example = 'wants postgres://USER:PASSWORD@HOST:PORT/DATABASE';
+  if (!URL.canParse(text)) throw new Error(`is not a URL; ${example}`);
+  const url = new URL(text);
+  if (url.protocol !== 'postgres:' && url.protocol !== 'postgresql:') {
+    throw new Error(`starts with ${JSON.stringify(url.protocol)}; ${example}`);
+  }
+  return text;
+}
+
+function parseAddress(text: string): string {
+  const match = /^(?<host>[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):(?<port>\d{1,5})$/.exec(text);
+  if (!match || Number(match.groups?.['port']) > portMax) {
+    throw new Error(`is ${JSON.stringify(text)}; wants HOST:PORT`);
+  }
+  return text;
+}
+
+function parseHost(text: string): string {
+  if (isIP(text) === 0 && !/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(text)) {
+    throw new Error(`is ${JSON.stringify(text)}; wants an IP address or a host name`);
+  }
+  return text;
+}
+
+function parseName(text: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(text)) {
+    throw new Error(`is ${JSON.stringify(text)}; wants letters, digits, ".", "_" and "-"`);
+  }
+  return text;
+}
+
+function parseSecret(text: string): string {
+  if (text.length < secretLengthMin) {
+    throw new Error(`has ${text.length} characters; wants at least ${secretLengthMin}`);
+  }
+  return text;
+}
+
+function integerBetween(min: number, max: number): Parse<number> {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < min || value > max) {
+      throw new Error(`is ${JSON.stringify(text)}; wants a whole number from ${min} to ${max}`);
+    }
+    return value;
+  };
+}
+
+function oneOf<T extends string>(allowed: readonly T[]): Parse<T> {
+  return (text) => {
+    if (!(allowed as readonly string[]).includes(text)) {
+      throw new Error(`is ${JSON.stringify(text)}; wants one of ${allowed.join(', ')}`);
+    }
+    return text as T;
+  };
+}
+
+/**
+ * Replicas share the database address with its password, so they derive the same secret. A forged
+ * cursor shows no row that the caller could not list, which is why this is enough by default.
+ */
+function deriveCursorSecret(databaseUrl: string): string {
+  return createHmac('sha256', databaseUrl).update('velocity cursor').digest('base64url');
+}
