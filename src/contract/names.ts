@@ -1,0 +1,56 @@
+/** Names shared by every process: workflows, task queues, channels, annotations. */
+
+export const apiVersion = 'velocity.sh/v1';
+
+export const taskQueues = { control: 'velocity-control' } as const;
+
+/** Workflow types; the value is the exported function's name in src/workflows. */
+export const reconcilers = {
+  Organisation: 'reconcileOrganisation',
+  Application: 'reconcileApplication',
+  Domain: 'reconcileDomain',
+  SchemaDefinition: 'reconcileSchema',
+  RoleBinding: 'reconcileRoleBinding',
+  ApiKey: 'reconcileApiKey',
+} as const;
+
+export type ReconciledKind = keyof typeof reconcilers;
+
+/** A resource by name: all that a workflow's payload ever carries about it. */
+export interface ResourceRef {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export function reconcileWorkflowId(ref: ResourceRef): string {
+  return `reconcile/${ref.kind}/${ref.namespace}/${ref.name}`;
+}
+
+/** Sent with every start; tells a running reconcile that its resource has changed meanwhile. */
+export const specChangedSignal = 'specChanged';
+
+/** Postgres NOTIFY channels. Resources: payload `kind/namespace/name`. Registry: no payload. */
+export const channels = { resources: 'velocity_resources', registry: 'velocity_registry' } as const;
+
+/** Holds a resource until what it created is gone. */
+export const finalizer = 'velocity.sh/provisioned';
+
+/** Deletes a schema although it holds records; the value is the schema's own name. */
+export const confirmDeleteAnnotation = 'velocity.sh/confirm-delete';
+
+/** The organisation that only the platform itself may use, and the role only the bootstrap key holds. */
+export const platformOrganisation = 'platform';
+export const platformAdminRole = 'platform-admin';
+
+export const systemColumns = [
+  'id',
+  'version',
+  'created_at',
+  'created_by',
+  'updated_at',
+  'updated_by',
+  'deleted_at',
+  'archived_at',
+  'archive_ref',
+] as const;
