@@ -1,0 +1,118 @@
+import type { CompiledField } from './compile.ts';
+
+/** JSON Schema (2020-12) of one value, as far as JSON Schema can say it; `null` where it may be absent. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+const digits = '^-?(0|[1-9][0-9]*)$';
+const decimalDigits = '^-?(0|[1-9][0-9]*)(\\.[0-9]+)?$';
+
+/**
+ * What the API takes and gives for a field. Integers beyond 2^53 and decimals are strings, since a
+ * JSON number would lose their last digits; decimals are taken as numbers too.
+ */
+export function fieldJsonSchema(field: CompiledField): JsonSchema {
+  const { spec } = field;
+  const base = valueSchema(field);
+  const described = spec.default === undefined ? base : { ...base, default: spec.default };
+  return spec.required === true ? described : nullable(described);
+}
+
+function valueSchema(field: CompiledField): JsonSchema {
+  const { spec } = field;
+  switch (field.type) {
+    case 'string':
+      return {
+        type: 'string',
+        ...bounded('maxLength', spec.maxLength),
+        ...bounded('pattern', spec.pattern),
+      };
+    case 'enum':
+      return { type: 'string', enum: spec.enumValues ?? [] };
+    case 'integer':
+      return integerSchema(spec);
+    case 'number':
+      return { type: 'number', ...bounded('minimum', spec.min), ...bounded('maximum', spec.max) };
+    case 'decimal':
+      return {
+        anyOf: [{ type: 'string', pattern: decimalDigits }, { type: 'number' }],
+        'x-velocity-decimal': {
+          ...bounded('precision', spec.precision),
+          ...bounded('scale', spec.scale),
+          ...bounded('min', spec.min),
+          ...bounded('max', spec.max),
+        },
+      };
+    case 'boolean':
+      return { type: 'boolean' };
+    case 'date':
+      return { type: 'string', format: 'date' };
+    case 'datetime':
+      return { type: 'string', format: 'date-time' };
+    case 'uuid':
+      return { type: 'string', format: 'uuid' };
+    case 'json':
+      return {};
+    case 'geopoint':
+      return {
+        type: 'object',
+        required: ['lat', 'lon'],
+        additionalProperties: false,
+        properties: {
+          lat: { type: 'number', minimum: -90, maximum: 90 },
+          lon: { type: 'number', minimum: -180, maximum: 180 },
+        },
+      };
+    case 'string[]':
+      return {
+        type: 'array',
+        maxItems: listItemsMax,
+        items: {
+          type: 'string',
+          ...bounded('maxLength', spec.maxLength),
+          ...bounded('pattern', spec.pattern),
+        },
+      };
+    case 'integer[]':
+      return { type: 'array', maxItems: listItemsMax, items: integerSchema(spec) };
+    case 'ref':
+      return referenceSchema(field.columnType);
+  }
+}
+
+/** Members of a list value: what an index over lists still serves well. */
+const listItemsMax = 1_000;
+
+function integerSchema(spec: CompiledField['spec']): JsonSchema {
+  return {
+    anyOf: [
+      { type: 'integer', ...bounded('minimum', spec.min), ...bounded('maximum', spec.max) },
+      {
+        type: 'string',
+        pattern: digits,
+        maxLength: 20,
+        'x-velocity-integer': { ...bounded('min', spec.min), ...bounded('max', spec.max) },
+      },
+    ],
+  };
+}
+
+function referenceSchema(columnType: string): JsonSchema {
+  if (columnType === 'uuid') return { type: 'string', format: 'uuid' };
+  if (columnType === 'bigint') return integerSchema({ name: '', type: 'integer' });
+  if (columnType.startsWith('numeric')) return { type: ['string', 'number'] };
+  return { type: 'string' };
+}
+
+function nullable(schema: JsonSchema): JsonSchema {
+  if (Array.isArray(schema['enum']))
+    return { ...schema, type: ['string', 'null'], enum: [...schema['enum'], null] };
+  if (typeof schema['type'] === 'string') return { ...schema, type: [schema['type'], 'null'] };
+  if (Array.isArray(schema['type'])) return { ...schema, type: [...schema['type'], 'null'] };
+  if (Array.isArray(schema['anyOf']))
+    return { ...schema, anyOf: [...schema['anyOf'], { type: 'null' }] };
+  return schema;
+}
+
+function bounded(name: string, value: unknown): JsonSchema {
+  return value === undefined ? {} : { [name]: value };
+}

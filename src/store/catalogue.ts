@@ -1,0 +1,30 @@
+import type { LiveTable } from '../schema/plan-schema.ts';
+import type { Transaction } from './pool.ts';
+
+/** What the database has of a record table now; undefined when it has none. */
+export async function findLiveTable(
+  tx: Transaction,
+  pgNamespace: string,
+  pgTable: string,
+): Promise<LiveTable | undefined> {
+  const { rows } = await tx.query<{ columns: string[]; constraints: string[]; indexes: string[] }>({
+    text: `
+      select array(select a.attname::text from pg_attribute a
+                    where a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped order by a.attnum) as columns,
+             array(select c.conname::text from pg_constraint c
+                    where c.conrelid = t.oid and c.convalidated order by c.conname) as constraints,
+             array(select i.relname::text from pg_index x join pg_class i on i.oid = x.indexrelid
+                    where x.indrelid = t.oid and x.indisvalid order by i.relname) as indexes
+        from pg_class t
+        join pg_namespace n on n.oid = t.relnamespace
+       where n.nspname = $1::text and t.relname = $2::text and t.relkind in ('r', 'p')`,
+    values: [pgNamespace, pgTable],
+  });
+  const row = rows[0];
+  if (row === undefined) return undefined;
+  return {
+    columns: new Set(row.columns),
+    constraints: new Set(row.constraints),
+    indexes: new Set(row.indexes),
+  };
+}
