@@ -1,0 +1,93 @@
+import type { Field, Resource, SchemaDefinition } from '../../contract/kinds.ts';
+import type { Finding } from './finding.ts';
+import { at, refuse, warn } from './finding.ts';
+
+/**
+ * What this release cannot keep its word about. A rule that protects data is refused instead of
+ * ignored: a schema that asks for a mask must never serve the value in clear.
+ */
+export function* notInThisRelease({ spec }: SchemaDefinition): Iterable<Finding> {
+  for (const [i, { name }] of (spec.access.policies ?? []).entries()) {
+    yield unsupported(at('spec', 'access', 'policies', i), `Policy "${name}"`, [
+      'Policies (CEL) are not enforced',
+      'Remove it; roles, row filters and field access are enforced.',
+    ]);
+  }
+  for (const [i, { type }] of (spec.validations ?? []).entries()) {
+    if (type !== 'cel') continue;
+    yield unsupported(at('spec', 'validations', i), `Validation ${i}`, [
+      'CEL validations are not checked',
+      'Use type: compare, or the constraints of the fields.',
+    ]);
+  }
+  for (const [i, field] of spec.fields.entries()) yield* unsupportedOfField(field, i);
+  for (const [i, { where }] of (spec.indexes ?? []).entries()) {
+    if (where === undefined) continue;
+    yield unsupported(at('spec', 'indexes', i, 'where'), `Index ${i}`, [
+      'Partial indexes are not built',
+      'Remove where: the index then covers every record.',
+    ]);
+  }
+  if (spec.partitioning?.enabled === true) {
+    yield unsupported(at('spec', 'partitioning', 'enabled'), 'The table', [
+      'Tables are not partitioned',
+      'Set partitioning.enabled: false.',
+    ]);
+  }
+}
+
+function* unsupportedOfField(field: Field, i: number): Iterable<Finding> {
+  const subject = `Field "${field.name}"`;
+  if (field.mask !== undefined) {
+    yield unsupported(at('spec', 'fields', i, 'mask'), subject, [
+      'Values are not masked',
+      'Remove mask and restrict who reads the field: access: {read: [role]}.',
+    ]);
+  }
+  if (field.encrypted === true) {
+    yield unsupported(at('spec', 'fields', i, 'encrypted'), subject, [
+      'Values are not encrypted',
+      'Remove encrypted, or keep the field out of the schema for now.',
+    ]);
+  }
+  if (field.backfill !== undefined) {
+    yield unsupported(at('spec', 'fields', i, 'backfill'), subject, [
+      'Existing records are not filled in',
+      'Remove backfill and update the records through the API.',
+    ]);
+  }
+}
+
+function unsupported(pointer: string, subject: string, [what, hint]: [string, string]): Finding {
+  return refuse(pointer, 'not-in-this-release', `${subject}: ${what} in this release.`, hint);
+}
+
+/** What is kept as declared and takes effect with a later release; nothing unsafe follows from it. */
+export function* notActedUpon({ spec }: SchemaDefinition): Iterable<Finding> {
+  const { lifecycle, audit } = spec;
+  const declared: readonly (readonly [string, boolean])[] = [
+    [`search.tier ${spec.search.tier}`, true],
+    ['webhooks', (spec.webhooks ?? []).length > 0],
+    ['archive.policyRef', spec.archive?.policyRef !== undefined],
+    ['observability.slos', (spec.observability?.slos ?? []).length > 0],
+    ['scaling', spec.scaling !== undefined],
+    ['timeMachine.storage', Object.keys(spec.timeMachine?.storage ?? {}).length > 0],
+    [
+      'audit.reads',
+      audit?.reads?.sensitiveFields === true || audit?.reads?.bulkThreshold !== undefined,
+    ],
+    ['lifecycle.stage', lifecycle?.stage !== undefined && lifecycle.stage !== 'stable'],
+    ['lifecycle.deprecatedAt', lifecycle?.deprecatedAt !== undefined],
+    ['lifecycle.sunsetAt', lifecycle?.sunsetAt !== undefined],
+    ['lifecycle.migrateFrom', lifecycle?.migrateFrom !== undefined],
+    ['lifecycle.maxQueryCost', lifecycle?.maxQueryCost !== undefined],
+  ];
+  for (const [what, isDeclared] of declared) {
+    if (isDeclared) yield warn(`${what} is declared, but this release does not act upon it yet.`);
+  }
+}
+
+/** Kinds that are kept, so that manifests can be complete, and that nothing reads yet. */
+export function* storedOnly({ kind, metadata }: Resource): Iterable<Finding> {
+  yield warn(`${kind} "${metadata.name}" is stored, but this release does not act upon it yet.`);
+}

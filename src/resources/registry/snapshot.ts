@@ -1,0 +1,52 @@
+import type { KeyScope } from '../../contract/identity.ts';
+import type { AuthStrategy, Domain } from '../../contract/kinds.ts';
+import type { CompiledSchema } from '../../schema/compile.ts';
+
+export interface DomainEntry {
+  readonly organisation: string;
+  readonly application: string;
+  readonly domain: string;
+  readonly namespace: string;
+  readonly pgNamespace: string;
+  readonly pgRole: string;
+  readonly access: Domain['spec']['access'];
+}
+
+export interface BindingEntry {
+  readonly namespace: string;
+  readonly organisation: string;
+  readonly actorId: string;
+  readonly roles: readonly string[];
+  /** Empty: the whole domain. */
+  readonly scopes: readonly KeyScope[];
+  readonly expiresAt: number | undefined;
+}
+
+export interface KeyEntry {
+  readonly namespace: string;
+  readonly name: string;
+  readonly organisation: string;
+  readonly actor: string;
+  readonly actorType: 'user' | 'service';
+  /** Only the bootstrap key has one: platform-admin. */
+  readonly roles: readonly string[];
+  readonly scopes: readonly KeyScope[];
+  readonly ipAllowlist: readonly string[];
+  readonly expiresAt: number | undefined;
+  readonly revokedAt: number | undefined;
+}
+
+/** What the API serves by: immutable, swapped as a whole, read without locks or awaits. */
+export interface RegistrySnapshot {
+  /** By `{org}/{app}/{domain}/{object}/{version}`. */
+  readonly schemas: ReadonlyMap<string, CompiledSchema>;
+  /** By resource namespace. */
+  readonly domains: ReadonlyMap<string, DomainEntry>;
+  /** By `{organisation}\n{actorId}`. */
+  readonly bindings: ReadonlyMap<string, readonly BindingEntry[]>;
+  /** By the hex SHA-256 of the plaintext. */
+  readonly keys: ReadonlyMap<string, KeyEntry>;
+  /** By `{namespace}/{name}`. */
+  readonly strategies: ReadonlyMap<string, AuthStrategy>;
+  readonly adminRoles: ReadonlyMap<string, readonly string[]>;
+}

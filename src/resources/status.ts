@@ -1,0 +1,81 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Condition, Phase, Resource } from '../contract/kinds.ts';
+import type { ResourceStore } from './store.ts';
+
+/** What was found out about a resource; fields that are not given stay as they were. */
+export interface StatusUpdate {
+  readonly phase: Phase;
+  readonly conditions: readonly ConditionUpdate[];
+  /** Condition types that no longer apply. */
+  readonly withdrawn?: readonly string[];
+  /** The kind's own status fields; an undefined value removes one. */
+  readonly fields?: Readonly<Record<string, unknown>>;
+}
+
+export interface ConditionUpdate {
+  readonly type: string;
+  readonly status: Condition['status'];
+  /** CamelCase, for machines. */
+  readonly reason: string;
+  /** A sentence, for people. */
+  readonly message: string;
+}
+
+/** The status after an update: `lastTransitionTime` moves only when a condition's status does. */
+export function nextStatus(
+  resource: Resource,
+  update: StatusUpdate,
+  now: Date,
+): Record<string, unknown> {
+  const generation = resource.metadata.generation ?? 1;
+  const current = resource.status?.conditions ?? [];
+  const updated = update.conditions.map((condition): Condition => {
+    const before = current.find(({ type }) => type === condition.type);
+    const same = before !== undefined && before.status === condition.status;
+    return {
+      ...condition,
+      lastTransitionTime: same ? before.lastTransitionTime : now.toISOString(),
+      observedGeneration: generation,
+    };
+  });
+  const replaced = new Set([...updated.map(({ type }) => type), ...(update.withdrawn ?? [])]);
+  const status: Record<string, unknown> = {
+    ...resource.status,
+    ...update.fields,
+    phase: update.phase,
+    observedGeneration: generation,
+    conditions: [...current.filter(({ type }) => !replaced.has(type)), ...updated],
+  };
+  return Object.fromEntries(Object.entries(status).filter(([, value]) => value !== undefined));
+}
+
+/**
+ * Writes what was found out about `resource`, as it was when it was looked at: an edit made since
+ * keeps its newer generation and is looked at again.
+ */
+export async function writeStatus(
+  store: ResourceStore,
+  options: { resource: Resource; update: StatusUpdate; now: Date },
+): Promise<void> {
+  const { resource, update, now } = options;
+  const status = nextStatus(resource, update, now);
+  if (isDeepStrictEqual(resource.status ?? {}, status)) return;
+  const { kind, metadata } = resource;
+  await store.patchStatus({ kind, namespace: metadata.namespace, name: metadata.name }, status);
+}
+
+export function findCondition(resource: Resource, type: string): Condition | undefined {
+  return resource.status?.conditions?.find((condition) => condition.type === type);
+}
+
+/** Ready, and for the spec as it is now. */
+export function isReady(resource: Resource): boolean {
+  return (
+    resource.status?.phase === 'Ready' &&
+    resource.status.observedGeneration === resource.metadata.generation
+  );
+}
+
+export function isBeingDeleted(resource: Resource): boolean {
+  return resource.metadata.deletionTimestamp !== undefined;
+}
