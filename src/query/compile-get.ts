@@ -1,0 +1,59 @@
+import type { CompiledField, CompiledSchema } from '../schema/compile.ts';
+import { compileFilter, tableOf } from './compile-filter.ts';
+import { compileIncludes } from './compile-include.ts';
+import type { CompiledStatement } from './compiled-statement.ts';
+import { nameStatement } from './compiled-statement.ts';
+import { Parameters } from './parameters.ts';
+import type { PlannedCondition } from './plan-condition.ts';
+import { planRowFilter } from './plan-condition.ts';
+import type { IncludePlan, Schemas } from './plan-include.ts';
+import { planIncludes } from './plan-include.ts';
+import type { PlanProblem } from './plan-problem.ts';
+import { refuseProblems } from './plan-problem.ts';
+import { planSelection } from './plan-record-query.ts';
+import { projectColumns, recordAlias } from './projection.ts';
+import type { ReadAccess } from './read-access.ts';
+import type { RecordQuery } from './record-query.ts';
+
+export interface GetPlan {
+  readonly schema: CompiledSchema;
+  readonly fields: readonly CompiledField[];
+  readonly rowFilter: PlannedCondition | undefined;
+  readonly includes: readonly IncludePlan[];
+}
+
+export interface GetInput extends Schemas {
+  readonly schema: CompiledSchema;
+  readonly access: ReadAccess;
+  readonly query: Pick<RecordQuery, 'select' | 'include'>;
+}
+
+/** What a caller sees of one record; throws a VelocityError with every problem, as lists do. */
+export function planGet(input: GetInput): GetPlan {
+  const { schema, access, query } = input;
+  const scope = { schema, access };
+  const problems: PlanProblem[] = [];
+  const includes = planIncludes(scope, query.include, input, problems);
+  const fields = planSelection(scope, query.select, includes, problems);
+  refuseProblems(problems);
+  const rowFilter = access.rowFilter && planRowFilter(schema, access.rowFilter);
+  return { schema, fields, rowFilter, includes };
+}
+
+/** Answers no row or one: `version`, for the ETag, and `data`, the record as JSON text. */
+export function compileGet(plan: GetPlan): (id: string) => CompiledStatement {
+  const { schema, fields, includes } = plan;
+  const parameters = new Parameters();
+  const id = parameters.add(undefined, 'uuid');
+  const { joins, records } = compileIncludes(includes, 't', parameters);
+  const text = [
+    `select t."version", row_to_json(${recordAlias})::text as data`,
+    `from ${tableOf(schema)} t`,
+    joins,
+    `cross join lateral (select ${projectColumns(schema, fields, 't', records)}) ${recordAlias}`,
+    `where t."id" = ${id} and ${compileFilter(plan, 't', parameters)}`,
+  ].join(' ');
+  const { name } = nameStatement({ schema, operation: 'get', text }, parameters);
+  const others = parameters.values.slice(1);
+  return (value) => ({ name, text, values: [value, ...others] });
+}
