@@ -1,0 +1,75 @@
+import { VelocityError } from '../errors.ts';
+import { shapeHash } from '../query/compiled-statement.ts';
+import { projectRecord } from '../query/projection.ts';
+import type { Transaction } from '../store/pool.ts';
+import type { BulkOperation } from './bulk-input.ts';
+import { refusalOf } from './bulk-input.ts';
+import type { BulkJob } from './bulk-job.ts';
+import type { RowResult } from './bulk-result.ts';
+import { failedRow } from './bulk-result.ts';
+import { entityNotFound } from './get-record.ts';
+import { mergeInto } from './patch-record.ts';
+import type { RecordValues } from './record-input.ts';
+import { validateChanged } from './record-input.ts';
+import { tableOf } from './sql/write-one.ts';
+
+/**
+ * Holds updates that cannot be judged alone against the records as they are, read in one statement
+ * and locked until the transaction ends, so that what was judged is what is written.
+ */
+export async function judgeAgainstRecords(
+  tx: Transaction,
+  job: BulkJob,
+  operations: readonly BulkOperation[],
+  atomic: boolean,
+): Promise<{ ready: readonly BulkOperation[]; failed: RowResult[] }> {
+  const open = operations.filter((operation) => operation.op === 'update' && operation.needsRecord);
+  if (open.length === 0) return { ready: operations, failed: [] };
+  const current = await readCurrent(
+    tx,
+    job,
+    open.map((operation) => operation.id),
+  );
+  const access = job.accesses.get('update');
+  const ready: BulkOperation[] = [];
+  const refused: { index: number; id: string; error: VelocityError }[] = [];
+  for (const operation of operations) {
+    if (operation.op !== 'update' || !operation.needsRecord || access === undefined) {
+      ready.push(operation);
+      continue;
+    }
+    try {
+      const before = current.get(operation.id);
+      if (before === undefined) throw entityNotFound(job.schema, operation.id);
+      const values = mergeInto(job.schema, before, operation.values);
+      validateChanged(job.schema, access, before, values);
+      ready.push({ ...operation, values });
+    } catch (error) {
+      if (!(error instanceof VelocityError)) throw error;
+      refused.push({ index: operation.index, id: operation.id, error });
+    }
+  }
+  if (atomic && refused.length > 0) throw refusalOf(refused);
+  return { ready, failed: refused.map((row) => failedRow(row.index, row.id, row.error)) };
+}
+
+async function readCurrent(
+  tx: Transaction,
+  job: BulkJob,
+  ids: readonly string[],
+): Promise<Map<string, RecordValues>> {
+  const { schema } = job;
+  const readable = job.accesses.get('update')?.readable ?? new Set<string>();
+  const fields = schema.userFields.filter((field) => readable.has(field.name));
+  const data = fields.length === 0 ? `'{}'` : `(${projectRecord(schema, fields, 't')})::text`;
+  const text = `
+    select t.id, ${data} as data from ${tableOf(schema)} t
+     where t.id = any ($1::uuid[]) and t.deleted_at is null
+     order by t.id for update of t`;
+  const { rows } = await tx.query<{ id: string; data: string }>({
+    name: `read-many.${shapeHash(`${schema.statementPrefix}\n${text}`)}`,
+    text,
+    values: [ids],
+  });
+  return new Map(rows.map((row) => [row.id, JSON.parse(row.data) as RecordValues]));
+}

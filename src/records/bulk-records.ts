@@ -1,0 +1,103 @@
+import type { Access } from '../auth/access.ts';
+import type { CompiledSchema } from '../schema/compile.ts';
+import { toVelocityError } from '../store/database-error.ts';
+import type { RefusedRow } from './bulk-input.ts';
+import { readBulk, refusalOf } from './bulk-input.ts';
+import type { RowResult } from './bulk-result.ts';
+import { failedRow } from './bulk-result.ts';
+import { writeBulk, writeBulkPipelined } from './bulk-transaction.ts';
+import { guardedReferences } from './guarded-references.ts';
+import type { StoredAnswer } from './idempotent.ts';
+import { explainRefusal } from './refusal.ts';
+import type { RequestContext } from './request-context.ts';
+import { authorizeWrite, sessionOf } from './request-context.ts';
+
+export interface BulkSummary {
+  readonly created: number;
+  readonly updated: number;
+  readonly deleted: number;
+  readonly failed: number;
+}
+
+export interface BulkAnswer {
+  /** A JSON array of `{index, status, id?, version?, error?}`, in the order of the rows. */
+  readonly data: string;
+  readonly summary: BulkSummary;
+  readonly replayed: boolean;
+}
+
+/**
+ * Many writes of one schema in one transaction, set by set: all or none, or, with `atomic` false, each
+ * row that can be written and an error for each that cannot. A record occurs once in a bulk.
+ */
+export async function bulkRecords(
+  ctx: RequestContext,
+  schema: CompiledSchema,
+  rows: readonly unknown[],
+  options: { readonly atomic: boolean },
+): Promise<BulkAnswer> {
+  const accesses = new Map<string, Access>();
+  const accessFor = (operation: 'create' | 'update' | 'delete'): Access => {
+    const known = accesses.get(operation);
+    if (known !== undefined) return known;
+    const access = authorizeWrite(ctx, schema, operation);
+    accesses.set(operation, access);
+    return access;
+  };
+  const { operations, refused } = readBulk(schema, rows, accessFor, ctx.deps.newId);
+  if (options.atomic && refused.length > 0) throw refusalOf(refused);
+  // The strictest access explains refusals, so that no field shows that any operation would hide.
+  const access =
+    [...accesses.values()].sort((a, b) => a.readable.size - b.readable.size)[0] ??
+    accessFor('create');
+  const { guarded, accesses: others } = guardedReferences(ctx, schema);
+  const job = {
+    ctx,
+    schema,
+    guarded,
+    operations,
+    sessions: new Map(
+      [...accesses].map(([operation, one]) => [operation, sessionOf(ctx, schema, one, others)]),
+    ),
+    fallback: sessionOf(ctx, schema, access, others),
+    accesses,
+  };
+  try {
+    // One kind of operation in one transaction needs no decision in between: one round trip.
+    const plain = options.atomic && ctx.idempotency === undefined && accesses.size === 1;
+    if (
+      plain &&
+      !operations.some((operation) => operation.op === 'update' && operation.needsRecord)
+    ) {
+      return answer(await writeBulkPipelined(job), refused);
+    }
+    const outcome = await writeBulk(job, {
+      atomic: options.atomic,
+      refused,
+      explain: (error) => explainRefusal(toVelocityError(error), schema, access),
+      bodyOf: (results) => JSON.stringify(answer(results, refused)),
+    });
+    return outcome.stored === undefined
+      ? answer(outcome.results, refused)
+      : replayOf(outcome.stored);
+  } catch (error) {
+    throw explainRefusal(error, schema, access);
+  }
+}
+
+function answer(results: readonly RowResult[], refused: readonly RefusedRow[]): BulkAnswer {
+  const all = [...results, ...refused.map((row) => failedRow(row.index, row.id, row.error))].sort(
+    (a, b) => a.index - b.index,
+  );
+  const count = (status: number): number => all.filter((result) => result.status === status).length;
+  const [created, updated, deleted] = [count(201), count(200), count(204)];
+  return {
+    data: JSON.stringify(all),
+    summary: { created, updated, deleted, failed: all.length - created - updated - deleted },
+    replayed: false,
+  };
+}
+
+function replayOf(stored: StoredAnswer): BulkAnswer {
+  return { ...(JSON.parse(stored.body) as BulkAnswer), replayed: true };
+}

@@ -1,0 +1,52 @@
+import type { Problem } from '../errors.ts';
+import type { CompiledSchema } from '../schema/compile.ts';
+import { compareDecimals, plainDecimal } from './exact-number.ts';
+import type { RecordValues } from './record-input.ts';
+
+const holds: Readonly<Record<string, (order: number) => boolean>> = {
+  eq: (order) => order === 0,
+  neq: (order) => order !== 0,
+  lt: (order) => order < 0,
+  lte: (order) => order <= 0,
+  gt: (order) => order > 0,
+  gte: (order) => order >= 0,
+};
+
+/** Validations of type `compare` over a whole record; one side without a value always passes. */
+export function comparisonProblems(schema: CompiledSchema, record: RecordValues): Problem[] {
+  return (schema.spec.validations ?? []).flatMap((rule) => {
+    const { left, operator, right } = rule;
+    if (
+      rule.type !== 'compare' ||
+      left === undefined ||
+      right === undefined ||
+      operator === undefined
+    )
+      return [];
+    const order = compareValues(
+      schema.fields.get(left)?.type ?? 'string',
+      record[left],
+      record[right],
+    );
+    if (order === undefined || holds[operator]?.(order) === true) return [];
+    return [
+      {
+        pointer: `/${left}`,
+        rule: 'compare',
+        message: rule.message ?? `${left} must be ${operator} ${right}`,
+      },
+    ];
+  });
+}
+
+function compareValues(type: string, left: unknown, right: unknown): number | undefined {
+  if (left === null || left === undefined || right === null || right === undefined)
+    return undefined;
+  if (type === 'datetime') return Date.parse(String(left)) - Date.parse(String(right));
+  if (type === 'integer' || type === 'number' || type === 'decimal') {
+    const [a, b] = [plainDecimal(String(left)), plainDecimal(String(right))];
+    // Values of the wrong type have a problem of their own already.
+    return [a, b].every((text) => /^-?\d+(\.\d+)?$/.test(text)) ? compareDecimals(a, b) : undefined;
+  }
+  return String(left) < String(right) ? -1 : String(left) > String(right) ? 1 : 0;
+}

@@ -1,0 +1,80 @@
+import type { Access } from '../auth/access.ts';
+import { VelocityError } from '../errors.ts';
+import { compileGet, planGet } from '../query/compile-get.ts';
+import type { CompiledStatement } from '../query/compiled-statement.ts';
+import type { Schemas } from '../query/plan-include.ts';
+import type { CompiledSchema } from '../schema/compile.ts';
+import { referencePath } from '../schema/compile.ts';
+import type { RequestContext } from './request-context.ts';
+import { authorizeFor, findReadAccess, sessionOf } from './request-context.ts';
+
+export interface FoundRecord {
+  readonly id: string;
+  readonly version: number;
+  readonly data: string;
+}
+
+const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** The plain get of each caller, compiled once: it goes when the access does. */
+const plainGets = new WeakMap<Access, (id: string) => CompiledStatement>();
+
+/** One record as the caller may see it; ENTITY_NOT_FOUND also for what the caller may not see. */
+export async function getRecord(
+  ctx: RequestContext,
+  schema: CompiledSchema,
+  id: string,
+  options: { readonly select?: readonly string[]; readonly include?: readonly string[] } = {},
+): Promise<FoundRecord> {
+  const access = authorizeFor(ctx, schema, 'read');
+  requireRecordId(schema, id);
+  const included: Access[] = [];
+  let get = plainGets.get(access);
+  if (get === undefined || options.select !== undefined || options.include !== undefined) {
+    const named = (kind: string, names: readonly string[] | undefined) =>
+      names?.map((name) => ({ name, pointer: `?${kind}=${name}` }));
+    const select = named('select', options.select);
+    get = compileGet(
+      planGet({
+        schema,
+        access,
+        query: {
+          include: named('include', options.include) ?? [],
+          ...(select !== undefined && { select }),
+        },
+        ...otherSchemas(ctx, included),
+      }),
+    );
+    if (options.select === undefined && options.include === undefined) plainGets.set(access, get);
+  }
+  const [result] = await ctx.deps.pipeline.transact(sessionOf(ctx, schema, access, included), [
+    get(id),
+  ]);
+  const row = result?.rows[0] as { version: number; data: string } | undefined;
+  if (row === undefined) throw entityNotFound(schema, id);
+  return { id, version: row.version, data: row.data };
+}
+
+/** Where includes lead, and what the caller may read there; `seen` collects it for the transaction. */
+export function otherSchemas(ctx: RequestContext, seen: Access[]): Schemas {
+  return {
+    findSchema: (reference) => ctx.snapshot.schemas.get(referencePath(reference)),
+    accessTo: (target) => {
+      const access = findReadAccess(ctx, target);
+      if (access !== undefined && !seen.includes(access)) seen.push(access);
+      return access;
+    },
+  };
+}
+
+/** What is no UUID is no record's id, so nobody needs to look. */
+export function requireRecordId(schema: CompiledSchema, id: string): void {
+  if (!uuidPattern.test(id)) throw entityNotFound(schema, id);
+}
+
+export function entityNotFound(schema: CompiledSchema, id: string): VelocityError {
+  return new VelocityError(
+    'ENTITY_NOT_FOUND',
+    `${schema.name} ${schema.version} has no record ${JSON.stringify(id.slice(0, 64))}.`,
+  );
+}

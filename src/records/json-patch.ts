@@ -1,0 +1,106 @@
+import jsonPatch from 'fast-json-patch';
+import type { Problem } from '../errors.ts';
+import { VelocityError, validationError } from '../errors.ts';
+
+export interface JsonPatchOperation {
+  readonly op: 'add' | 'remove' | 'replace' | 'move' | 'copy' | 'test';
+  readonly path: string;
+  readonly from?: string;
+  readonly value?: unknown;
+}
+
+/** Operations in one patch; a record has no more fields than this. */
+const operationsMax = 500;
+
+const operationNames = new Set(['add', 'remove', 'replace', 'move', 'copy', 'test']);
+
+/** A JSON Patch document (RFC 6902), its form checked; every problem at once. */
+export function jsonPatchOf(body: unknown): readonly JsonPatchOperation[] {
+  if (!Array.isArray(body) || body.length > operationsMax) {
+    throw validationError('The patch is not well formed.', [
+      {
+        pointer: '',
+        rule: 'type',
+        message: `must be a list of at most ${operationsMax} operations`,
+      },
+    ]);
+  }
+  const problems = body.flatMap((operation, index) => problemsOf(operation, `/${index}`));
+  if (problems.length > 0) throw validationError('The patch is not well formed.', problems);
+  return body as JsonPatchOperation[];
+}
+
+/** The document after the patch; the one given stays as it is. */
+export function applyJsonPatch(
+  document: unknown,
+  operations: readonly JsonPatchOperation[],
+): unknown {
+  try {
+    return jsonPatch.applyPatch(
+      structuredClone(document),
+      operations as jsonPatch.Operation[],
+      true,
+    ).newDocument;
+  } catch (error) {
+    if (!(error instanceof jsonPatch.JsonPatchError)) throw error;
+    if (error.name === 'TEST_OPERATION_FAILED') {
+      throw new VelocityError('OPTIMISTIC_LOCK_FAILED', 'A test of the patch does not hold.', {
+        details: { pointer: `/${error.index}` },
+      });
+    }
+    throw validationError('The patch cannot be applied.', [
+      {
+        pointer: `/${error.index ?? 0}`,
+        rule: 'json-patch',
+        message: 'points to a place that is not there',
+      },
+    ]);
+  }
+}
+
+/** JSON Merge Patch (RFC 7396, section 2): objects merge, null removes, everything else replaces. */
+export function applyMergePatch(target: unknown, patch: unknown): unknown {
+  if (!isObject(patch)) return patch;
+  const merged: Record<string, unknown> = isObject(target) ? { ...target } : {};
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) delete merged[name];
+    else merged[name] = applyMergePatch(merged[name], value);
+  }
+  return merged;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function problemsOf(operation: unknown, pointer: string): Problem[] {
+  if (!isObject(operation))
+    return [{ pointer, rule: 'type', message: 'must be an object with op and path' }];
+  const problems: Problem[] = [];
+  const { op, path, from } = operation;
+  if (typeof op !== 'string' || !operationNames.has(op)) {
+    problems.push({
+      pointer: `${pointer}/op`,
+      rule: 'enum',
+      message: `must be one of ${[...operationNames].join(', ')}`,
+    });
+  }
+  if (typeof path !== 'string' || !path.startsWith('/')) {
+    problems.push({
+      pointer: `${pointer}/path`,
+      rule: 'format',
+      message: 'must be a JSON pointer to a field',
+    });
+  }
+  if ((op === 'move' || op === 'copy') && (typeof from !== 'string' || !from.startsWith('/'))) {
+    problems.push({
+      pointer: `${pointer}/from`,
+      rule: 'format',
+      message: 'must be a JSON pointer to a field',
+    });
+  }
+  if ((op === 'add' || op === 'replace' || op === 'test') && !('value' in operation)) {
+    problems.push({ pointer: `${pointer}/value`, rule: 'required', message: 'is missing' });
+  }
+  return problems;
+}

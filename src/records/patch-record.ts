@@ -1,0 +1,116 @@
+import { VelocityError } from '../errors.ts';
+import type { CompiledSchema } from '../schema/compile.ts';
+import { replay, written } from './create-record.ts';
+import {
+  expectedVersion,
+  refuseMissedWrite,
+  requireVersion,
+  staleVersion,
+} from './expected-version.ts';
+import { entityNotFound, requireRecordId } from './get-record.ts';
+import { guardedReferences } from './guarded-references.ts';
+import { keptAnswer, transactOnce } from './idempotent.ts';
+import type { JsonPatchOperation } from './json-patch.ts';
+import { applyJsonPatch, applyMergePatch, jsonPatchOf } from './json-patch.ts';
+import { readRecord } from './read-record.ts';
+import type { RecordValues } from './record-input.ts';
+import {
+  needsRecord,
+  requireObject,
+  requireWritable,
+  sameValue,
+  validateChanged,
+  validatePatch,
+} from './record-input.ts';
+import { explainRefusal } from './refusal.ts';
+import type { RecordAnswer, RequestContext } from './request-context.ts';
+import { authorizeWrite, sessionOf } from './request-context.ts';
+import type { WrittenRow } from './sql/write-one.ts';
+import { updateRecord } from './sql/write-one.ts';
+
+export interface ChangeOptions {
+  /** The version of the If-Match header. */
+  readonly ifMatch?: number;
+}
+
+/**
+ * Changes some fields of a record: JSON Merge Patch (RFC 7396) or JSON Patch (RFC 6902). A patch that
+ * can be judged alone costs one round trip; one that needs the record costs two, and the write holds
+ * only if the record is still the one that was read.
+ */
+export async function patchRecord(
+  ctx: RequestContext,
+  schema: CompiledSchema,
+  id: string,
+  body: unknown,
+  options: ChangeOptions & { readonly jsonPatch: boolean },
+): Promise<RecordAnswer> {
+  const access = authorizeWrite(ctx, schema, 'update');
+  requireRecordId(schema, id);
+  const operations = options.jsonPatch ? jsonPatchOf(body) : undefined;
+  const { expected: stated, values: patch } =
+    operations === undefined
+      ? expectedVersion(requireObject(body), options.ifMatch)
+      : expectedVersion({}, options.ifMatch);
+  const expected = requireVersion(stated);
+  const { guarded, accesses } = guardedReferences(ctx, schema);
+  const session = sessionOf(ctx, schema, access, accesses);
+
+  let changes: RecordValues = patch;
+  if (operations !== undefined || needsRecord(schema, patch)) {
+    if (operations === undefined) requireWritable(schema, access, patch);
+    const current = await readRecord(ctx, session, schema, access, id);
+    if (current === undefined) throw entityNotFound(schema, id);
+    if (current.version !== expected.version) throw staleVersion(id, expected, current.version);
+    changes =
+      operations === undefined
+        ? mergeInto(schema, current.values, patch)
+        : patchedFields(current.values, operations);
+    requireWritable(schema, access, changes);
+    validateChanged(schema, access, current.values, changes);
+  } else {
+    validatePatch(schema, access, patch);
+  }
+
+  try {
+    const input = { schema, access, values: changes, guarded, keep: keptAnswer(ctx) };
+    const outcome = await transactOnce(ctx, session, [updateRecord(input, id, expected.version)]);
+    if (outcome.stored !== undefined) return replay(outcome.stored);
+    const row = outcome.rows[0] as unknown as WrittenRow | undefined;
+    if (row === undefined) return await refuseMissedWrite(ctx, session, schema, id, expected);
+    return written(row);
+  } catch (error) {
+    throw explainRefusal(error, schema, access);
+  }
+}
+
+/** Objects of json fields are merged member by member; every other value is replaced. */
+export function mergeInto(
+  schema: CompiledSchema,
+  before: RecordValues,
+  patch: RecordValues,
+): RecordValues {
+  return Object.fromEntries(
+    Object.entries(patch).map(([name, value]) => [
+      name,
+      schema.fields.get(name)?.type === 'json' ? applyMergePatch(before[name], value) : value,
+    ]),
+  );
+}
+
+function patchedFields(
+  before: RecordValues,
+  operations: readonly JsonPatchOperation[],
+): RecordValues {
+  const after = applyJsonPatch(before, operations);
+  if (typeof after !== 'object' || after === null || Array.isArray(after)) {
+    throw new VelocityError('BAD_REQUEST', 'The patch leaves no record.');
+  }
+  const values = after as RecordValues;
+  const names = new Set([...Object.keys(before), ...Object.keys(values)]);
+  return Object.fromEntries(
+    [...names]
+      .filter((name) => !sameValue(before[name], values[name]))
+      .map((name) => [name, values[name] ?? null]),
+  );
+}

@@ -1,0 +1,95 @@
+import type { Access } from '../auth/access.ts';
+import { VelocityError } from '../errors.ts';
+import type { CompiledSchema } from '../schema/compile.ts';
+import { createRecord, replay, written } from './create-record.ts';
+import {
+  expectedVersion,
+  refuseMissedWrite,
+  requireVersion,
+  staleVersion,
+} from './expected-version.ts';
+import { requireRecordId } from './get-record.ts';
+import { guardedReferences } from './guarded-references.ts';
+import { keptAnswer, transactOnce } from './idempotent.ts';
+import type { ChangeOptions } from './patch-record.ts';
+import { readRecord } from './read-record.ts';
+import type { RecordValues } from './record-input.ts';
+import { requireObject, requireWritable, validateChanged } from './record-input.ts';
+import { explainRefusal } from './refusal.ts';
+import type { RecordAnswer, RequestContext } from './request-context.ts';
+import { authorizeFor, authorizeWrite, sessionOf } from './request-context.ts';
+import type { WrittenRow } from './sql/write-one.ts';
+import { updateRecord } from './sql/write-one.ts';
+
+/**
+ * Creates the record under this id, or replaces it. What the caller cannot read or write keeps its
+ * value; what it could write and left out takes its default. A deleted record's id stays taken (409).
+ */
+export async function putRecord(
+  ctx: RequestContext,
+  schema: CompiledSchema,
+  id: string,
+  body: unknown,
+  options: ChangeOptions = {},
+): Promise<RecordAnswer> {
+  // Whoever may do neither learns nothing about the id.
+  const read = authorizeFor(ctx, schema, 'read');
+  requireRecordId(schema, id);
+  const { expected, values } = expectedVersion(withoutId(requireObject(body), id), options.ifMatch);
+  const current = await readRecord(ctx, sessionOf(ctx, schema, read), schema, read, id);
+  if (current === undefined) {
+    if (options.ifMatch !== undefined) {
+      throw new VelocityError(
+        'PRECONDITION_FAILED',
+        `There is no record ${id} at version ${options.ifMatch}.`,
+      );
+    }
+    return createRecord(ctx, schema, values, { id: id.toLowerCase() });
+  }
+
+  const access = authorizeWrite(ctx, schema, 'update');
+  const based = requireVersion(expected);
+  if (current.version !== based.version) {
+    // The same request may have been answered already: its key decides that before its version does.
+    if (ctx.idempotency === undefined) throw staleVersion(id, based, current.version);
+  }
+  requireWritable(schema, access, values);
+  const changes = replacement(schema, access, values);
+  validateChanged(schema, access, current.values, changes);
+  const { guarded, accesses } = guardedReferences(ctx, schema);
+  const session = sessionOf(ctx, schema, access, accesses);
+  try {
+    const input = { schema, access, values: changes, guarded, keep: keptAnswer(ctx) };
+    const outcome = await transactOnce(ctx, session, [updateRecord(input, id, based.version)]);
+    if (outcome.stored !== undefined) return replay(outcome.stored);
+    const row = outcome.rows[0] as unknown as WrittenRow | undefined;
+    if (row === undefined) return await refuseMissedWrite(ctx, session, schema, id, based);
+    return written(row);
+  } catch (error) {
+    throw explainRefusal(error, schema, access);
+  }
+}
+
+function replacement(schema: CompiledSchema, access: Access, values: RecordValues): RecordValues {
+  const writable = schema.userFields.filter((field) => access.writable.has(field.name));
+  return Object.fromEntries(
+    writable.map((field) => [
+      field.name,
+      values[field.name] ?? (field.name in values ? null : (field.spec.default ?? null)),
+    ]),
+  );
+}
+
+function withoutId(body: RecordValues, id: string): RecordValues {
+  const { id: given, ...rest } = body;
+  if (given !== undefined && String(given).toLowerCase() !== id.toLowerCase()) {
+    throw new VelocityError(
+      'BAD_REQUEST',
+      `The body is of record ${String(given)}, the address of ${id}.`,
+      {
+        details: { pointer: '/id' },
+      },
+    );
+  }
+  return rest;
+}

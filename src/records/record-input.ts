@@ -1,0 +1,157 @@
+import type { Access } from '../auth/access.ts';
+import type { Problem } from '../errors.ts';
+import { VelocityError, validationError } from '../errors.ts';
+import type { CompiledField, CompiledSchema } from '../schema/compile.ts';
+import { comparisonProblems } from './comparison.ts';
+import { recordValidator } from './record-validator.ts';
+
+export type RecordValues = Readonly<Record<string, unknown>>;
+
+/** A body that is an object; anything else is refused before a word is said about members. */
+export function requireObject(body: unknown): RecordValues {
+  if (typeof body === 'object' && body !== null && !Array.isArray(body))
+    return body as RecordValues;
+  throw validationError('The body must be a JSON object.', [
+    { pointer: '', rule: 'type', message: 'must be an object of field names and values' },
+  ]);
+}
+
+/**
+ * Refuses members that the caller cannot write: UNKNOWN_FIELD for what does not exist, what is hidden
+ * and what the system keeps, in the same words; FIELD_ACCESS_DENIED for what can be read only.
+ */
+export function requireWritable(
+  schema: CompiledSchema,
+  access: Access,
+  values: RecordValues,
+): void {
+  const unknown: string[] = [];
+  const readOnly: string[] = [];
+  for (const name of Object.keys(values)) {
+    if (access.writable.has(name)) continue;
+    const field = schema.fields.get(name);
+    if (field === undefined || field.system || !access.readable.has(name)) unknown.push(name);
+    else readOnly.push(name);
+  }
+  if (unknown.length > 0) {
+    throw new VelocityError(
+      'UNKNOWN_FIELD',
+      `${schema.name} ${schema.version} has no field ${unknown.map((name) => JSON.stringify(name)).join(', ')} to write.`,
+      {
+        details: { fields: unknown, writable: [...access.writable] },
+      },
+    );
+  }
+  if (readOnly.length > 0) {
+    throw new VelocityError(
+      'FIELD_ACCESS_DENIED',
+      `Your roles may read but not write ${readOnly.join(', ')}.`,
+      {
+        details: { fields: readOnly, layer: 'field' },
+      },
+    );
+  }
+}
+
+/** The values of a new record: every field of the schema, defaults filled in; every problem at once. */
+export function validateNew(
+  schema: CompiledSchema,
+  access: Access,
+  body: RecordValues,
+): RecordValues {
+  requireWritable(schema, access, body);
+  const values: Record<string, unknown> = {};
+  for (const field of schema.userFields) {
+    const given = body[field.name];
+    values[field.name] = given === undefined ? (field.spec.default ?? null) : given;
+  }
+  refuse(
+    schema,
+    [...recordValidator(schema)(values), ...comparisonProblems(schema, values)],
+    access,
+  );
+  return values;
+}
+
+/** A change of some fields, as far as it can be judged without the record. */
+export function validatePatch(schema: CompiledSchema, access: Access, patch: RecordValues): void {
+  requireWritable(schema, access, patch);
+  refuse(schema, recordValidator(schema)(patch), access);
+}
+
+/** A whole record after a change, against the record before it. */
+export function validateChanged(
+  schema: CompiledSchema,
+  access: Access,
+  before: RecordValues,
+  changes: RecordValues,
+): void {
+  const after = { ...before, ...changes };
+  const problems = [
+    ...recordValidator(schema)(changes),
+    ...comparisonProblems(schema, after),
+    ...Object.keys(changes)
+      .map((name) => schema.fields.get(name))
+      .filter((field) => field?.spec.immutable === true)
+      .filter(
+        (field): field is CompiledField =>
+          field !== undefined && !sameValue(before[field.name], changes[field.name]),
+      )
+      .map(
+        (field): Problem => ({
+          pointer: `/${field.name}`,
+          rule: 'immutable',
+          message: `${field.name} can be set on create only`,
+        }),
+      ),
+  ];
+  refuse(schema, problems, access);
+}
+
+/** Whether a patch can be written without reading the record first. */
+export function needsRecord(schema: CompiledSchema, patch: RecordValues): boolean {
+  const compared = (schema.spec.validations ?? []).some(
+    (rule) =>
+      (rule.left !== undefined && rule.left in patch) ||
+      (rule.right !== undefined && rule.right in patch),
+  );
+  return (
+    compared ||
+    Object.entries(patch).some(([name, value]) => {
+      const field = schema.fields.get(name);
+      // A merge patch of an object goes into the object that is there (RFC 7396).
+      return (
+        field?.spec.immutable === true ||
+        (field?.type === 'json' &&
+          typeof value === 'object' &&
+          value !== null &&
+          !Array.isArray(value))
+      );
+    })
+  );
+}
+
+/** JSON equality, numbers and their digits being the same. */
+export function sameValue(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (a === null || b === null || a === undefined || b === undefined)
+    return (a ?? null) === (b ?? null);
+  if (typeof a === 'object' || typeof b === 'object')
+    return JSON.stringify(a) === JSON.stringify(b);
+  return String(a) === String(b);
+}
+
+/** Problems of fields that the caller cannot see are a server-side matter: they never show. */
+function refuse(schema: CompiledSchema, problems: readonly Problem[], access: Access): void {
+  if (problems.length === 0) return;
+  const shown = problems.filter((problem) => {
+    const name = problem.pointer.split('/')[1] ?? '';
+    return !schema.fields.has(name) || access.readable.has(name);
+  });
+  throw validationError(
+    `The record is not a valid ${schema.name} ${schema.version}.`,
+    shown.length > 0
+      ? shown
+      : [{ pointer: '', rule: 'schema', message: 'does not fit the schema' }],
+  );
+}

@@ -1,0 +1,137 @@
+import type { Access } from '../auth/access.ts';
+import { authorize, findAccess } from '../auth/access.ts';
+import type { Identity } from '../contract/identity.ts';
+import type { Operation } from '../contract/kinds.ts';
+import { VelocityError } from '../errors.ts';
+import type { RegistrySnapshot } from '../resources/registry/snapshot.ts';
+import type { CompiledSchema } from '../schema/compile.ts';
+import type { Pipeline } from '../store/pipeline.ts';
+import type { Pool } from '../store/pool.ts';
+import type { SessionContext } from '../store/statement.ts';
+
+export interface RecordsDeps {
+  readonly pipeline: Pipeline;
+  /** For the transactions that decide between their statements. */
+  readonly pool: Pool;
+  readonly newId: () => string;
+  readonly cursorSecret: string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** One request: who asks, by which snapshot, and what the audit should know. */
+export interface RequestContext {
+  readonly deps: RecordsDeps;
+  readonly identity: Identity;
+  readonly snapshot: RegistrySnapshot;
+  readonly requestId: string;
+  readonly reason?: string;
+  readonly ticketRef?: string;
+  readonly idempotency?: Idempotency;
+}
+
+export interface Idempotency {
+  readonly key: string;
+  /** Method and path: the same key elsewhere is another key. */
+  readonly route: string;
+  /** SHA-256 of the body. */
+  readonly bodyHash: Buffer;
+}
+
+export interface RecordAnswer {
+  readonly status: 200 | 201;
+  readonly id: string;
+  readonly version: number;
+  /** JSON text as Postgres built it: it passes through unparsed. */
+  readonly data: string;
+  /** True when the answer is that of an earlier request with the same idempotency key. */
+  readonly replayed: boolean;
+}
+
+type RecordOperation = Exclude<Operation, '*'>;
+
+export function authorizeFor(
+  ctx: RequestContext,
+  schema: CompiledSchema,
+  operation: RecordOperation,
+): Access {
+  return authorize({
+    identity: ctx.identity,
+    snapshot: ctx.snapshot,
+    schema,
+    operation,
+    nowMs: ctx.deps.now(),
+  });
+}
+
+/** Undefined where the caller may not: for the schemas that an include or a reference leads to. */
+export function findReadAccess(ctx: RequestContext, schema: CompiledSchema): Access | undefined {
+  return findAccess({
+    identity: ctx.identity,
+    snapshot: ctx.snapshot,
+    schema,
+    operation: 'read',
+    nowMs: ctx.deps.now(),
+  });
+}
+
+/** A write's rights, once the schema takes writes at all and the audit has what it asks for. */
+export function authorizeWrite(
+  ctx: RequestContext,
+  schema: CompiledSchema,
+  operation: 'create' | 'update' | 'delete',
+): Access {
+  const access = authorizeFor(ctx, schema, operation);
+  const { lifecycle, audit } = schema.spec;
+  if (lifecycle?.frozen === true) {
+    throw new VelocityError(
+      'SCHEMA_FROZEN',
+      `${schema.path} is frozen: records can be read, not written.`,
+    );
+  }
+  const wanted = (operations: readonly Operation[] | undefined): boolean =>
+    operations !== undefined && (operations.includes(operation) || operations.includes('*'));
+  if (wanted(audit?.writes?.requireReason) && !ctx.reason) {
+    throw new VelocityError(
+      'AUDIT_REASON_REQUIRED',
+      `Every ${operation} on ${schema.path} needs a reason.`,
+      {
+        hint: 'Send it as the X-Audit-Reason header or ?reason=.',
+      },
+    );
+  }
+  if (wanted(audit?.writes?.requireTicketRef) && !ctx.ticketRef) {
+    throw new VelocityError(
+      'TICKET_REF_REQUIRED',
+      `Every ${operation} on ${schema.path} needs a ticket.`,
+      {
+        hint: 'Send it as the X-Ticket-Ref header.',
+      },
+    );
+  }
+  return access;
+}
+
+/** What the transaction runs as. `others` are further schemas that the statement reads. */
+export function sessionOf(
+  ctx: RequestContext,
+  schema: CompiledSchema,
+  access: Access,
+  others: readonly Access[] = [],
+): SessionContext {
+  const grants =
+    others.length === 0
+      ? access.grantsText
+      : [access, ...others].map((one) => one.grantsText).join(',');
+  return {
+    role: schema.pgRole,
+    organisation: schema.organisation,
+    actor: ctx.identity.actor,
+    actorType: ctx.identity.actorType,
+    strategy: ctx.identity.strategy,
+    requestId: ctx.requestId,
+    grants: `{${grants}}`,
+    reason: ctx.reason,
+    ticketRef: ctx.ticketRef,
+  };
+}
