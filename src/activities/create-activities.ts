@@ -1,0 +1,52 @@
+import {
+  provisionApiKey,
+  provisionRoleBinding,
+  retireApiKey,
+  retireRoleBinding,
+} from './access-activities.ts';
+import { activateRevision } from './activate-revision.ts';
+import { applySchemaSteps } from './apply-schema-steps.ts';
+import type { ActivityDeps } from './deps.ts';
+import { provisionDomain, retireDomain } from './domain-activities.ts';
+import { durable } from './durable.ts';
+import { examineResource } from './examine-resource.ts';
+import { planSchemaChange } from './plan-schema-change.ts';
+import { reportFailure } from './report-failure.ts';
+import { closeRoute, dropSchema } from './retire-schema.ts';
+import {
+  provisionApplication,
+  provisionOrganisation,
+  retireApplication,
+  retireOrganisation,
+} from './tenant-activities.ts';
+
+export type Activities = ReturnType<typeof createActivities>;
+
+/**
+ * Every activity by the name that workflows call it. Each finds out by itself what there is to do
+ * and does only that, so that it may run any number of times, and after any other was cut short.
+ */
+export function createActivities(deps: ActivityDeps) {
+  const bind = <Input, Output>(activity: (deps: ActivityDeps, input: Input) => Promise<Output>) =>
+    durable((input: Input) => activity(deps, input));
+
+  return {
+    examineResource: bind(examineResource),
+    reportFailure: bind(reportFailure),
+    provisionOrganisation: bind(provisionOrganisation),
+    retireOrganisation: bind(retireOrganisation),
+    provisionApplication: bind(provisionApplication),
+    retireApplication: bind(retireApplication),
+    provisionDomain: bind(provisionDomain),
+    retireDomain: bind(retireDomain),
+    provisionRoleBinding: bind(provisionRoleBinding),
+    retireRoleBinding: bind(retireRoleBinding),
+    provisionApiKey: bind(provisionApiKey),
+    retireApiKey: bind(retireApiKey),
+    planSchemaChange: bind(planSchemaChange),
+    applySchemaSteps: bind(applySchemaSteps),
+    activateRevision: bind(activateRevision),
+    closeRoute: bind(closeRoute),
+    dropSchema: bind(dropSchema),
+  } satisfies Record<string, (input: never) => Promise<unknown>>;
+}

@@ -1,0 +1,12 @@
+import type { ResourceStore } from '../resources/store.ts';
+import type { Pool } from '../store/pool.ts';
+
+/** What activities work with; the same for all of them, made once by the worker. */
+export interface ActivityDeps {
+  readonly store: ResourceStore;
+  /** Logs in as velocity_operator. */
+  readonly pool: Pool;
+  now(): Date;
+  /** 0 ≤ n < 1; spreads retries. */
+  random(): number;
+}

@@ -1,0 +1,51 @@
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import { errorCodes, VelocityError } from '../errors.ts';
+import { sqlState } from '../store/database-error.ts';
+
+/** Well below the heartbeat timeout of src/workflows/steps.ts, whatever the machine is busy with. */
+const heartbeatMs = 1_000;
+
+/**
+ * Somebody else does the same right now: a role or a namespace made twice at once, a catalogue row
+ * updated by two. The winner's work is found done at the next attempt, so a few are enough.
+ */
+const racing: ReadonlySet<string> = new Set(['23505', '42710', '42P06', '42P07', '42723', 'XX000']);
+const racingAttemptsMax = 8;
+
+/** Shuts out a lock or a reader that is in the way: it ends some time. */
+const waiting: ReadonlySet<string> = new Set(['40001', '40P01', '55P03', '55006', '57014']);
+
+type Activity<Input, Output> = (input: Input) => Promise<Output>;
+
+/**
+ * An activity that tells Temporal that it lives, so that a killed worker's work starts again within
+ * seconds, and whose errors say whether trying again can help.
+ */
+export function durable<Input, Output>(work: Activity<Input, Output>): Activity<Input, Output> {
+  return async (input) => {
+    const context = Context.current();
+    const timer = setInterval(() => context.heartbeat(), heartbeatMs);
+    try {
+      return await work(input);
+    } catch (error) {
+      throw toFailure(error, context.info.attempt);
+    } finally {
+      clearInterval(timer);
+    }
+  };
+}
+
+function toFailure(error: unknown, attempt: number): unknown {
+  if (error instanceof ApplicationFailure || !(error instanceof Error)) return error;
+  const state = sqlState(error) ?? sqlState(error.cause) ?? '';
+  const helps =
+    waiting.has(state) ||
+    (racing.has(state) && attempt < racingAttemptsMax) ||
+    (error instanceof VelocityError && errorCodes[error.code][2]);
+  // What the database said is worth more to a person than what a caller of the API would read.
+  const message = state !== '' && error.cause instanceof Error ? error.cause.message : error.message;
+  const type = error instanceof VelocityError ? error.code : error.name;
+  const details = state === '' ? [] : [{ sqlState: state }];
+  return ApplicationFailure.create({ message, type, details, nonRetryable: !helps, cause: error });
+}

@@ -1,0 +1,126 @@
+import type { SchemaDefinition } from '../contract/kinds.ts';
+import type { ResourceRef } from '../contract/names.ts';
+import { confirmDeleteAnnotation } from '../contract/names.ts';
+import type { Outcome } from '../contract/outcome.ts';
+import { recordTableName } from '../schema/compile.ts';
+import { quoteQualified } from '../schema/identifier.ts';
+import { planSchemaRetirement } from '../schema/plan-domain.ts';
+import type { Transaction } from '../store/pool.ts';
+import { letGo, refuseDeletion } from './conclude.ts';
+import type { ActivityDeps } from './deps.ts';
+import { findOfKind, gone } from './find-resource.ts';
+import { runDdl } from './run-ddl.ts';
+import { findLastRevision, reviveRevision, supersedeRevision } from './sql/active-revisions.ts';
+import { countLiveRecords, countedMax } from './sql/count-live-records.ts';
+import { findDomain } from './sql/find-domain.ts';
+import { findReferrers, replaceReferences } from './sql/schema-references.ts';
+
+export type Closed =
+  | { readonly next: 'drop' }
+  | { readonly next: 'nothing'; readonly outcome: Outcome };
+
+interface Retiring {
+  readonly schema: SchemaDefinition;
+  readonly pgNamespace: string;
+  readonly pgRole: string;
+  readonly pgTable: string;
+  readonly confirmed: boolean;
+}
+
+interface Refusal {
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** Ends the route, unless something stands against the deletion of the schema. */
+export async function closeRoute(deps: ActivityDeps, ref: ResourceRef): Promise<Closed> {
+  const retiring = await gatherRetiring(deps, ref);
+  if (retiring === undefined) return { next: 'nothing', outcome: gone };
+  const refusal = await findRefusal(deps.pool, retiring);
+  if (refusal !== undefined) {
+    // An earlier try may have come as far as closing it.
+    await reopenRoute(deps.pool, retiring);
+    const outcome = await refuseDeletion(deps, retiring.schema, refusal);
+    return { next: 'nothing', outcome };
+  }
+  await supersedeRevision(deps.pool, ref);
+  return { next: 'drop' };
+}
+
+/**
+ * Drops table, history and references in one transaction, under a lock that no write passes: a
+ * record that came in while the route was closing still stops it, and the route opens again.
+ */
+export async function dropSchema(deps: ActivityDeps, ref: ResourceRef): Promise<Outcome> {
+  const retiring = await gatherRetiring(deps, ref);
+  if (retiring === undefined) return gone;
+  const { schema, pgNamespace, pgRole, pgTable } = retiring;
+  const refusal = await runDdl(deps, async (tx) => {
+    await lockTable(tx, retiring);
+    const found = await findRefusal(tx, retiring);
+    if (found !== undefined) {
+      await reopenRoute(tx, retiring);
+      return found;
+    }
+    for (const { sql } of planSchemaRetirement({ pgNamespace, pgRole }, pgTable)) {
+      await tx.query({ text: sql });
+    }
+    await replaceReferences(tx, { pgNamespace, pgTable }, []);
+    return undefined;
+  });
+  if (refusal !== undefined) return refuseDeletion(deps, schema, refusal);
+  return letGo(deps, schema);
+}
+
+/** Undefined when the schema is gone. Without a domain there is nothing in the database either. */
+async function gatherRetiring(
+  { store, pool }: ActivityDeps,
+  ref: ResourceRef,
+): Promise<Retiring | undefined> {
+  const schema = await findOfKind(store, 'SchemaDefinition', ref);
+  if (schema === undefined) return undefined;
+  const domain = await findDomain(pool, ref.namespace);
+  const last = await findLastRevision(pool, ref);
+  // Revisions from before belong to an earlier schema of the same name, whose table is gone.
+  const createdAt = Date.parse(schema.metadata.creationTimestamp ?? '');
+  const own = last !== undefined && Date.parse(last.activatedAt) >= createdAt ? last : undefined;
+  return {
+    schema,
+    pgNamespace: domain?.pgNamespace ?? '',
+    pgRole: domain?.pgRole ?? '',
+    pgTable: own?.pgTable ?? recordTableName(ref.name, schema.spec.version),
+    confirmed: schema.metadata.annotations?.[confirmDeleteAnnotation] === ref.name,
+  };
+}
+
+async function findRefusal(tx: Transaction, retiring: Retiring): Promise<Refusal | undefined> {
+  const { schema, confirmed } = retiring;
+  const referrers = await findReferrers(tx, retiring);
+  if (referrers.length > 0) {
+    const message = `delete what refers to it first: ${referrers.join(', ')}`;
+    return { reason: 'Referenced', message };
+  }
+  if (confirmed) return undefined;
+  const records = await countLiveRecords(tx, retiring);
+  if (records === 0) return undefined;
+  const { name, namespace } = schema.metadata;
+  const count = records > countedMax ? `more than ${countedMax}` : String(records);
+  return {
+    reason: 'HoldsRecords',
+    message: `it holds ${count} record${records === 1 ? '' : 's'}; to lose them all, run: velocity delete sd ${name} -n ${namespace} --confirm`,
+  };
+}
+
+async function reopenRoute(tx: Transaction, { schema }: Retiring): Promise<void> {
+  const { namespace, name, creationTimestamp = 'infinity' } = schema.metadata;
+  await reviveRevision(tx, { namespace, name, since: creationTimestamp });
+}
+
+async function lockTable(tx: Transaction, { pgNamespace, pgTable }: Retiring): Promise<void> {
+  const table = quoteQualified(pgNamespace, pgTable);
+  const { rows } = await tx.query<{ there: boolean }>({
+    text: `select to_regclass($1::text) is not null as there`,
+    values: [table],
+  });
+  if (rows[0]?.there) await tx.query({ text: `lock table ${table} in access exclusive mode` });
+}

@@ -1,0 +1,39 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { sqlState } from '../store/database-error.ts';
+import type { Transaction } from '../store/pool.ts';
+import type { ActivityDeps } from './deps.ts';
+
+/** DDL that waits for a lock makes everyone behind it wait too: it gives up after this. */
+const lockTimeoutMs = 500;
+/** Tries within one attempt of the activity; a reader that stays longer costs further attempts. */
+const lockTriesMax = 10;
+const lockPauseMs = { min: 100, max: 1_000 };
+
+const lockNotAvailable = '55P03';
+
+/**
+ * Runs `work`, which changes the catalogue, in one transaction that never queues behind a long
+ * reader: it steps back, lets the traffic pass and comes again after a random while.
+ */
+export async function runDdl<T>(
+  { pool, random }: Pick<ActivityDeps, 'pool' | 'random'>,
+  work: (tx: Transaction) => Promise<T>,
+): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await pool.transaction(async (tx) => {
+        await tx.query({ text: `set local lock_timeout = ${lockTimeoutMs}` });
+        return work(tx);
+      });
+    } catch (error) {
+      if (!isLockTimeout(error) || tries >= lockTriesMax) throw error;
+      const { min, max } = lockPauseMs;
+      await sleep(min + random() * (max - min));
+    }
+  }
+}
+
+function isLockTimeout(error: unknown): boolean {
+  const state = sqlState(error) ?? (error instanceof Error ? sqlState(error.cause) : undefined);
+  return state === lockNotAvailable;
+}

@@ -1,0 +1,152 @@
+import type { RevisionRow } from '../../schema/compile.ts';
+import type { Transaction } from '../../store/pool.ts';
+
+export interface ActiveRevision extends RevisionRow {
+  /** Generation of the resource whose spec it is. */
+  readonly generation: number;
+  readonly planHash: string;
+}
+
+/** The revisions that the API serves for these schemas; those that have none are left out. */
+export async function findActiveRevisions(
+  tx: Transaction,
+  keys: readonly { readonly namespace: string; readonly name: string }[],
+): Promise<ActiveRevision[]> {
+  const { rows } = await tx.query<ActiveRevision>({
+    name: 'activities.active-revisions',
+    text: `
+      select d.organisation, d.application, d.domain, r.namespace, r.name, r.revision, r.spec,
+             r.pg_namespace as "pgNamespace", r.pg_table as "pgTable", d.pg_role as "pgRole",
+             jsonb_strip_nulls(jsonb_build_object(
+               'defaultRole', d.default_role, 'adminRole', d.admin_role,
+               'diagnosticsRole', d.diagnostics_role)) as access,
+             r.generation, r.plan_hash as "planHash"
+        from unnest($1::text[], $2::text[]) as wanted (namespace, name)
+        join platform.schema_revisions r using (namespace, name)
+        join platform.domains d using (namespace)
+       where r.state = 'active'
+       order by r.namespace, r.name`,
+    values: [keys.map(({ namespace }) => namespace), keys.map(({ name }) => name)],
+  });
+  return rows;
+}
+
+/** Keeps others from changing the revisions of one schema until the transaction ends. */
+export async function lockRevisions(
+  tx: Transaction,
+  key: { namespace: string; name: string },
+): Promise<void> {
+  await tx.query({
+    name: 'activities.lock-revisions',
+    text: `select pg_advisory_xact_lock(hashtextextended('schema_revisions/' || $1::text, 0))`,
+    values: [`${key.namespace}/${key.name}`],
+  });
+}
+
+export interface NewRevision {
+  readonly namespace: string;
+  readonly name: string;
+  readonly version: string;
+  readonly generation: number;
+  readonly spec: unknown;
+  readonly planHash: string;
+  readonly pgNamespace: string;
+  readonly pgTable: string;
+}
+
+/** The revision to serve from now on, numbered after the last one; call under `lockRevisions`. */
+export async function insertRevision(tx: Transaction, revision: NewRevision): Promise<number> {
+  await supersedeRevision(tx, revision);
+  const { rows } = await tx.query<{ revision: number }>({
+    name: 'activities.insert-revision',
+    text: `
+      insert into platform.schema_revisions
+             (namespace, name, revision, version, generation, spec, plan_hash, state,
+              pg_namespace, pg_table)
+      select $1::text, $2::text, coalesce(max(r.revision), 0) + 1, $3::text, $4::bigint, $5::jsonb,
+             $6::text, 'active', $7::text, $8::text
+        from platform.schema_revisions r
+       where r.namespace = $1::text and r.name = $2::text
+      returning revision`,
+    values: [
+      revision.namespace,
+      revision.name,
+      revision.version,
+      revision.generation,
+      JSON.stringify(revision.spec),
+      revision.planHash,
+      revision.pgNamespace,
+      revision.pgTable,
+    ],
+  });
+  return rows[0]?.revision ?? 0;
+}
+
+/** Nothing of the schema is served from now on. */
+export async function supersedeRevision(
+  tx: Transaction,
+  key: { namespace: string; name: string },
+): Promise<void> {
+  await tx.query({
+    name: 'activities.supersede-revision',
+    text: `
+      update platform.schema_revisions
+         set state = 'superseded'
+       where namespace = $1::text and name = $2::text and state = 'active'`,
+    values: [key.namespace, key.name],
+  });
+}
+
+/**
+ * Takes back a `supersedeRevision`: the last revision is served again. Revisions from before `since`
+ * belong to an earlier schema of the same name, whose table is gone.
+ */
+export async function reviveRevision(
+  tx: Transaction,
+  key: { namespace: string; name: string; since: string },
+): Promise<void> {
+  await tx.query({
+    name: 'activities.revive-revision',
+    text: `
+      update platform.schema_revisions r
+         set state = 'active'
+       where r.namespace = $1::text and r.name = $2::text and r.activated_at >= $3::timestamptz
+         and r.revision = (select max(l.revision) from platform.schema_revisions l
+                            where l.namespace = $1::text and l.name = $2::text)`,
+    values: [key.namespace, key.name, key.since],
+  });
+}
+
+/** The number of the next revision. Numbers are never given twice, not even after a deletion. */
+export async function findNextRevision(
+  tx: Transaction,
+  key: { namespace: string; name: string },
+): Promise<number> {
+  const last = await findLastRevision(tx, key);
+  return (last?.revision ?? 0) + 1;
+}
+
+export interface LastRevision {
+  readonly revision: number;
+  readonly pgTable: string;
+  /** RFC 3339. */
+  readonly activatedAt: string;
+}
+
+/** The revision with the highest number, served or not. */
+export async function findLastRevision(
+  tx: Transaction,
+  key: { namespace: string; name: string },
+): Promise<LastRevision | undefined> {
+  const { rows } = await tx.query<LastRevision>({
+    name: 'activities.last-revision',
+    text: `
+      select revision, pg_table as "pgTable", activated_at as "activatedAt"
+        from platform.schema_revisions
+       where namespace = $1::text and name = $2::text
+       order by revision desc
+       limit 1`,
+    values: [key.namespace, key.name],
+  });
+  return rows[0];
+}

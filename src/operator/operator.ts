@@ -1,0 +1,156 @@
+import type { ReconciledKind } from '../contract/names.ts';
+import { reconcileWorkflowId, reconcilers } from '../contract/names.ts';
+import type { Observe } from '../observe.ts';
+import { dependenciesOf } from '../resources/dependencies.ts';
+import { isReady } from '../resources/status.ts';
+import type { ResourceStore } from '../resources/store.ts';
+import { decide } from './decide.ts';
+import type { Decision, SeenResource } from './decide.ts';
+import { Dependents, formatKey, parseKey } from './dependents.ts';
+import { gather } from './gather.ts';
+import { reportAccepted, reportWaiting } from './report-status.ts';
+import type { WorkflowStarter } from './start-workflow.ts';
+import { backoffMs, WorkQueue } from './work-queue.ts';
+
+/** Handling a key is a few small reads and a start; more at a time only queue in Postgres. */
+const concurrency = 4;
+/** Temporal or the store being away: from a blink to half a minute. */
+const errorBackoff = { firstMs: 100, lastMs: 30_000 };
+/** Failed work and refused deletions: what they wait for tells nobody. */
+const laterBackoff = { firstMs: 5_000, lastMs: 300_000 };
+
+export interface OperatorOptions {
+  readonly store: ResourceStore;
+  readonly starter: WorkflowStarter;
+  readonly observe: Observe;
+  now(): Date;
+  random(): number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Watches all resources until the signal, and for each that is not as it should be starts its
+ * workflow or says what it waits for. Holds nothing that the store does not: any number may run.
+ */
+export async function runOperator(options: OperatorOptions): Promise<void> {
+  const { store, observe, random, signal } = options;
+  const dependents = new Dependents();
+  /** Keys that need nothing; all others are looked at again when a dependency changes. */
+  const settled = new Set<string>();
+  /** How often a key was put off in a row. */
+  const putOff = new Map<string, number>();
+
+  const queue = new WorkQueue({
+    concurrency,
+    backoff: errorBackoff,
+    random,
+    handle,
+    onError: (key, cause) => observeFailure(observe, key, cause),
+  });
+
+  async function handle(key: string, due: boolean): Promise<void> {
+    settled.delete(key);
+    const resource = await store.find(parseKey(key));
+    if (resource === undefined) return forget(key);
+    const dependencies = dependenciesOf(resource);
+    dependents.note(key, dependencies);
+    const seen = await gather(store, { resource, dependencies, due });
+    await act(key, seen, decide(seen));
+    wakeDependents(key, seen);
+  }
+
+  async function act(key: string, seen: SeenResource, decision: Decision): Promise<void> {
+    const { resource } = seen;
+    const changed = decision.do !== 'tryLater' && !seen.due;
+    if (changed || decision.do === 'nothing') putOff.delete(key);
+    switch (decision.do) {
+      case 'nothing':
+        settled.add(key);
+        return;
+      case 'wait':
+        return reportWaiting(options, resource, decision.obstacle);
+      case 'accept':
+        settled.add(key);
+        return reportAccepted(options, resource);
+      case 'tryLater': {
+        const attempt = (putOff.get(key) ?? 0) + 1;
+        putOff.set(key, attempt);
+        queue.addAfter(key, backoffMs(laterBackoff, attempt, random()));
+        return;
+      }
+      case 'start':
+        return startWorkflow(seen, decision.workflow);
+    }
+  }
+
+  async function startWorkflow({ resource }: SeenResource, workflow: string): Promise<void> {
+    const { namespace, name } = resource.metadata;
+    const workflowId = reconcileWorkflowId({ kind: resource.kind, namespace, name });
+    try {
+      await options.starter.start(workflow, resource);
+    } catch (cause) {
+      throw new StartFailure(cause);
+    }
+    observe({ type: 'workflow.started', workflow, workflowId });
+  }
+
+  /** What waited for this resource may go on; what it held up by being there, too. */
+  function wakeDependents(key: string, { resource }: SeenResource): void {
+    const serves = isReady(resource) || resource.metadata.deletionTimestamp !== undefined;
+    if (!serves) return;
+    for (const dependent of dependents.dependentsOf(key)) wake(dependent);
+  }
+
+  function forget(key: string): void {
+    const freed = [...dependents.dependenciesOf(key), ...dependents.dependentsOf(key)];
+    dependents.forget(key);
+    putOff.delete(key);
+    for (const other of freed) wake(other);
+  }
+
+  function wake(key: string): void {
+    const { kind, namespace, name } = parseKey(key);
+    if (name !== '') {
+      if (!settled.has(key)) queue.add(key, { due: true });
+      return;
+    }
+    // A dependency by namespace alone: its key is known to whoever depended on it by name.
+    void store.list({ kind, namespace }).then(
+      (found) => {
+        for (const { metadata } of found) {
+          const named = formatKey({ kind, namespace, name: metadata.name });
+          if (!settled.has(named)) queue.add(named, { due: true });
+        }
+      },
+      (cause: unknown) => observe({ type: 'store.failed', cause }),
+    );
+  }
+
+  await store.watch(
+    {
+      onKey: (key) => queue.add(formatKey(key)),
+      onDisconnect: (cause) => observe({ type: 'watch.disconnected', cause }),
+    },
+    signal,
+  );
+  await queue.close();
+}
+
+/** Keeps apart what went wrong: Temporal here, everything else is the store. */
+class StartFailure extends Error {
+  constructor(cause: unknown) {
+    super('the workflow could not be started', { cause });
+    this.name = 'StartFailure';
+  }
+}
+
+function observeFailure(observe: Observe, key: string, cause: unknown): void {
+  const { kind, namespace, name } = parseKey(key);
+  if (cause instanceof StartFailure) {
+    const workflow = reconcilers[kind as ReconciledKind];
+    const workflowId = reconcileWorkflowId({ kind, namespace, name });
+    observe({ type: 'workflow.start-failed', workflow, workflowId, cause: cause.cause });
+    return;
+  }
+  observe({ type: 'reconcile.failed', kind, namespace, name, cause });
+}

@@ -1,0 +1,52 @@
+import type { Client, Connection } from '@temporalio/client';
+import { WorkflowIdConflictPolicy } from '@temporalio/client';
+import type { Resource } from '../contract/kinds.ts';
+import type { ResourceRef } from '../contract/names.ts';
+import { reconcileWorkflowId, specChangedSignal, taskQueues } from '../contract/names.ts';
+import type { ResourceStore } from '../resources/store.ts';
+import { describePlace, ensureSearchAttributes } from './search-attributes.ts';
+
+/** A start takes some 10 ms; a Temporal that needs longer counts as away, and is tried again. */
+const startWithinMs = 5_000;
+/** A worker that died is noticed after this, and its workflow task given to another. */
+const workflowTaskTimeoutMs = 5_000;
+
+export interface WorkflowStarter {
+  /** Starts the workflow, or tells the one that runs that its resource has changed. */
+  start(workflow: string, resource: Resource): Promise<void>;
+}
+
+export interface StarterOptions {
+  readonly client: Client;
+  readonly connection: Connection;
+  readonly namespace: string;
+  readonly store: ResourceStore;
+}
+
+export function createWorkflowStarter(options: StarterOptions): WorkflowStarter {
+  const { client, connection, namespace, store } = options;
+  /** Undefined until Temporal has answered once. */
+  let searchable: boolean | undefined;
+
+  const start = async (workflow: string, resource: Resource): Promise<void> => {
+    searchable ??= (await ensureSearchAttributes(connection, namespace)).missing.length === 0;
+    const { kind, metadata } = resource;
+    const ref: ResourceRef = { kind, namespace: metadata.namespace, name: metadata.name };
+    await client.workflow.signalWithStart(workflow, {
+      workflowId: reconcileWorkflowId(ref),
+      workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+      taskQueue: taskQueues.control,
+      workflowTaskTimeout: workflowTaskTimeoutMs,
+      args: [ref],
+      signal: specChangedSignal,
+      signalArgs: [],
+      staticSummary: `${kind} ${metadata.namespace}/${metadata.name}`,
+      ...(searchable ? { typedSearchAttributes: await describePlace(store, resource) } : {}),
+    });
+  };
+
+  return {
+    start: (workflow, resource) =>
+      connection.withDeadline(Date.now() + startWithinMs, () => start(workflow, resource)),
+  };
+}

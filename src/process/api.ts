@@ -1,0 +1,179 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { v7 as uuidv7 } from 'uuid';
+import { buildApp } from '../api/app.ts';
+import type { DrainState } from '../api/app-deps.ts';
+import { drainServer } from '../api/drain-server.ts';
+import { countResources } from '../api/platform/resource-figures.ts';
+import { recordDenial } from '../audit/record-denial.ts';
+import type { Config } from '../config.ts';
+import { ConfigError, readConfig } from '../config.ts';
+import type { Metrics, Observer } from '../observe.ts';
+import { openObserver } from '../observe.ts';
+import { openPostgresStore } from '../resources/postgres/postgres-store.ts';
+import type { Registry } from '../resources/registry/registry.ts';
+import { openRegistry } from '../resources/registry/registry.ts';
+import type { Pipeline } from '../store/pipeline.ts';
+import { openPipeline } from '../store/pipeline.ts';
+import type { Pool } from '../store/pool.ts';
+import { openPool } from '../store/pool.ts';
+import { proveApiRole } from '../store/prove-role.ts';
+import { serveMetrics } from './metrics-server.ts';
+import { onStopSignals } from './stop-signals.ts';
+
+const application = 'velocity api';
+
+/** `velocity api`: serves until SIGTERM; refuses to start with a database role it must not have. */
+export async function run(argv: string[]): Promise<number> {
+  const config = readArguments(argv);
+  if (config === undefined) return 2;
+  const observer = openObserver({ process: 'api', logLevel: config.logLevel });
+  using stop = onStopSignals({ asked: () => undefined, force: () => process.exit(1) });
+  try {
+    await serveApi({ config, observer, signal: stop.signal });
+    return 0;
+  } catch (cause) {
+    observer.observe({ type: 'process.refused', cause });
+    process.stderr.write(`velocity api: ${(cause as Error).message}\n`);
+    return 1;
+  } finally {
+    await observer.flush();
+  }
+}
+
+/** Undefined when something is wrong, which has then been printed. */
+function readArguments(argv: string[]): Config | undefined {
+  try {
+    parseArgs({ args: argv, options: {} });
+    return readConfig();
+  } catch (error) {
+    const known = error instanceof ConfigError || error instanceof TypeError;
+    if (!known) throw error;
+    process.stderr.write(`velocity api: ${error.message}\n`);
+    return undefined;
+  }
+}
+
+export interface ApiOptions {
+  readonly config: Config;
+  readonly observer: Observer;
+  readonly signal: AbortSignal;
+  /** Told once the port is open. */
+  readonly listening?: (address: string) => void;
+}
+
+/** Resolves when the signal has aborted and every request has been answered. */
+export async function serveApi({ config, observer, signal, listening }: ApiOptions): Promise<void> {
+  const { databaseUrl: connectionString, prepare } = config;
+  const { observe, metrics } = observer;
+  const startedAt = performance.now();
+  await using scope = new AsyncDisposableStack();
+
+  const pool = openPool({ connectionString, application, prepare });
+  scope.defer(() => pool.close());
+  await proveApiRole(pool);
+
+  const pipeline = await openPipeline({
+    ...{ connectionString, prepare, size: config.poolSize },
+    application: `${application} records`,
+  });
+  scope.defer(() => pipeline.close());
+
+  const registry = await openRegistry({ pool, connectionString, observe, now: Date.now });
+  scope.defer(() => registry.close());
+
+  const drain: DrainState = { phase: 'serving' };
+  const app = buildApp({
+    records: { pipeline, pool, newId: uuidv7, cursorSecret: config.cursorSecret, now: Date.now },
+    registry,
+    resources: openPostgresStore({ pool, connectionString }),
+    pool,
+    observer,
+    version: await readVersion(),
+    now: Date.now,
+    newId: uuidv7,
+    randomBytes,
+    drain,
+    recordDenial: (denial) => recordDenial(pool, denial),
+    serveMetrics: config.metricsPort === undefined,
+  });
+  exposeFigures(metrics, { pool, pipeline, registry });
+  const closeMetrics = await serveMetrics({ config, metrics });
+  scope.defer(closeMetrics);
+
+  const address = await app.listen({ host: config.host, port: config.port });
+  observe({ type: 'process.started', address });
+  listening?.(address);
+
+  await untilAborted(signal);
+  observe({ type: 'process.draining' });
+  await drainServer(app.server, drain);
+  await app.close();
+  observe({ type: 'process.stopped', ms: Math.round(performance.now() - startedAt) });
+}
+
+function exposeFigures(
+  metrics: Metrics,
+  { pool, pipeline, registry }: { pool: Pool; pipeline: Pipeline; registry: Registry },
+): void {
+  metrics.gauges({
+    name: 'velocity_pool_connections',
+    help: 'Database connections by pool and state.',
+    labelNames: ['pool', 'state'],
+    read: async () => {
+      const { total, idle, waiting } = pool.figures();
+      const { connections, inFlight } = pipeline.figures();
+      return [
+        { labels: { pool: 'platform', state: 'idle' }, value: idle },
+        { labels: { pool: 'platform', state: 'busy' }, value: total - idle },
+        { labels: { pool: 'platform', state: 'waiting' }, value: waiting },
+        { labels: { pool: 'records', state: 'open' }, value: connections },
+        { labels: { pool: 'records', state: 'in-flight' }, value: inFlight },
+      ];
+    },
+  });
+  metrics.gauge(
+    'velocity_registry_age_seconds',
+    'Since the registry was last read.',
+    () => registry.ageMs() / 1_000,
+  );
+  metrics.gauge(
+    'velocity_registry_schemas',
+    'Schemas served.',
+    () => registry.snapshot().schemas.size,
+  );
+  metrics.gauges({
+    name: 'velocity_resources',
+    help: 'Resources by kind and phase.',
+    labelNames: ['kind', 'phase'],
+    read: async () =>
+      (await countResources(pool)).map(({ kind, phase, resources }) => ({
+        labels: { kind, phase },
+        value: resources,
+      })),
+  });
+  metrics.gauges({
+    name: 'velocity_reconcile_waiting',
+    help: 'Resources whose last change has not been reconciled yet, by kind and phase.',
+    labelNames: ['kind', 'phase'],
+    read: async () =>
+      (await countResources(pool)).map(({ kind, phase, waiting }) => ({
+        labels: { kind, phase },
+        value: waiting,
+      })),
+  });
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+/** The package's version; its manifest is two levels up, from `src/` as from `dist/`. */
+async function readVersion(): Promise<string> {
+  const manifest = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}

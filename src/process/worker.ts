@@ -1,0 +1,187 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import type { ActivityInterceptorsFactory, InjectedSinks, LogEntry } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { createActivities } from '../activities/create-activities.ts';
+import type { Config } from '../config.ts';
+import { readConfig } from '../config.ts';
+import { taskQueues } from '../contract/names.ts';
+import type { Observe } from '../observe.ts';
+import { openObserver } from '../observe.ts';
+import { openPostgresStore } from '../resources/postgres/postgres-store.ts';
+import { openPool } from '../store/pool.ts';
+import type { ReconcileSinks } from '../workflows/observations.ts';
+import { serveMetrics } from './metrics-server.ts';
+import { onStopSignals } from './stop-signals.ts';
+import { loadWorkflowBundle } from './workflow-bundle.ts';
+
+const queueNames = Object.keys(taskQueues) as (keyof typeof taskQueues)[];
+
+/** Workflow tasks are short and need the CPU; activities wait for Postgres. Sized for two cores. */
+const sizes = {
+  maxConcurrentWorkflowTaskExecutions: 16,
+  maxConcurrentActivityTaskExecutions: 8,
+  maxCachedWorkflows: 100,
+  maxConcurrentWorkflowTaskPolls: 4,
+  maxConcurrentActivityTaskPolls: 4,
+} as const;
+
+/** After a worker was killed its runs leave its own queue this soon; a replay costs milliseconds. */
+const stickyTimeoutMs = 2_000;
+/** Activities are given this long to finish on SIGTERM; they are run again elsewhere otherwise. */
+const drainMs = 10_000;
+const forceMs = 20_000;
+
+const reconnectFirstMs = 200;
+const reconnectLastMs = 5_000;
+
+/** `velocity worker [--queues control]`: runs workflows and activities until SIGTERM. */
+export async function run(argv: string[]): Promise<number> {
+  const queues = parseQueues(argv);
+  if (queues instanceof Error) {
+    process.stderr.write(`velocity worker: ${queues.message}\n`);
+    return 2;
+  }
+  const config = readConfig();
+  const { observe, metrics, flush } = openObserver({
+    process: 'worker',
+    logLevel: config.logLevel,
+  });
+  using stop = onStopSignals({
+    asked: () => observe({ type: 'process.draining' }),
+    force: () => process.exit(1),
+  });
+  const closeMetrics = await serveMetrics({ config, metrics });
+  try {
+    await runWorker({ config, observe, signal: stop.signal });
+  } finally {
+    await closeMetrics();
+    observe({ type: 'process.stopped' });
+    await flush();
+  }
+  return 0;
+}
+
+function parseQueues(argv: string[]): string[] | Error {
+  try {
+    const { values } = parseArgs({ args: argv, options: { queues: { type: 'string' } } });
+    const queues = values.queues?.split(',') ?? queueNames;
+    const unknown = queues.find((name) => !(queueNames as string[]).includes(name));
+    if (unknown === undefined) return queues;
+    return new Error(`there is no queue "${unknown}"; known: ${queueNames.join(', ')}`);
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+export interface WorkerOptions {
+  readonly config: Config;
+  readonly observe: Observe;
+  readonly signal: AbortSignal;
+  /** Run around every activity. */
+  readonly interceptors?: readonly ActivityInterceptorsFactory[];
+}
+
+/** Resolves when the signal has aborted and all that ran has finished. Survives Temporal. */
+export async function runWorker(options: WorkerOptions): Promise<void> {
+  const { config, observe, signal } = options;
+  installRuntime(observe);
+  const pool = openPool({
+    connectionString: config.databaseUrl,
+    size: config.poolSize,
+    application: 'velocity worker',
+    prepare: config.prepare,
+  });
+  const store = openPostgresStore({ pool, connectionString: config.databaseUrl });
+  const activities = createActivities({
+    store,
+    pool,
+    now: () => new Date(),
+    random: Math.random,
+  });
+  try {
+    const { code } = await loadWorkflowBundle();
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      try {
+        await serve({ ...options, activities, code, ready: () => (attempt = 0) });
+      } catch (cause) {
+        observe({ type: 'temporal.lost', cause });
+        const delayMs = Math.min(reconnectLastMs, reconnectFirstMs * 2 ** Math.min(attempt, 10));
+        await sleep(delayMs, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  } finally {
+    await pool.close();
+  }
+}
+
+interface Serving extends WorkerOptions {
+  readonly activities: ReturnType<typeof createActivities>;
+  readonly code: string;
+  ready(): void;
+}
+
+/** One connection's life: ends with the signal, or throws when Temporal is lost for good. */
+async function serve(serving: Serving): Promise<void> {
+  const { config, observe, signal, activities, code, interceptors = [] } = serving;
+  const connection = await NativeConnection.connect({ address: config.temporalAddress });
+  try {
+    const worker = await Worker.create({
+      ...sizes,
+      connection,
+      namespace: config.temporalNamespace,
+      taskQueue: taskQueues.control,
+      workflowBundle: { code },
+      activities,
+      interceptors: { activity: [...interceptors] },
+      sinks: createSinks(observe),
+      stickyQueueScheduleToStartTimeout: stickyTimeoutMs,
+      shutdownGraceTime: drainMs,
+      shutdownForceTime: forceMs,
+    });
+    serving.ready();
+    observe({ type: 'process.started', address: config.temporalAddress });
+    await worker.runUntil(untilAborted(signal));
+  } finally {
+    await connection.close();
+  }
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+function createSinks(observe: Observe) {
+  return {
+    reconcile: {
+      started: {
+        fn: (_info, { kind, namespace, name }) =>
+          observe({ type: 'reconcile.started', kind, namespace, name }),
+      },
+      finished: {
+        fn: (_info, { kind, namespace, name }, { phase, message }, ms) =>
+          observe({
+            type: 'reconcile.finished',
+            kind,
+            namespace,
+            name,
+            outcome: phase,
+            ms,
+            message,
+          }),
+      },
+    },
+  } satisfies InjectedSinks<ReconcileSinks>;
+}
+
+/** The SDK speaks through the process's own log, and leaves the signals to us. */
+function installRuntime(observe: Observe): void {
+  const logger = new DefaultLogger('WARN', ({ level: severity, message, meta }: LogEntry) => {
+    const { workflowId, activityType, error } = meta ?? {};
+    observe({ type: 'temporal.logged', severity, message, workflowId, activityType, cause: error });
+  });
+  Runtime.install({ logger, shutdownSignals: [] });
+}

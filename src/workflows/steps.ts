@@ -1,0 +1,27 @@
+import { proxyActivities } from '@temporalio/workflow';
+import type { Activities } from '../activities/create-activities.ts';
+
+/** Activities heartbeat every second: a worker that was killed is missed after this. */
+const heartbeatTimeout = '5 seconds';
+
+/** The database being away is waited for; beyond this the operator starts afresh some time. */
+const retry = {
+  initialInterval: '100 milliseconds',
+  backoffCoefficient: 2,
+  maximumInterval: '15 seconds',
+} as const;
+
+/** Steps that read and write rows: milliseconds each. */
+export const steps = proxyActivities<Activities>({
+  startToCloseTimeout: '1 minute',
+  scheduleToCloseTimeout: '1 hour',
+  heartbeatTimeout,
+  retry,
+});
+
+/** Steps that may read a whole table: an index over a hundred million rows takes hours. */
+export const longSteps = proxyActivities<Pick<Activities, 'applySchemaSteps'>>({
+  startToCloseTimeout: '12 hours',
+  heartbeatTimeout,
+  retry,
+});
