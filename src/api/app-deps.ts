@@ -1,0 +1,31 @@
+import type { Denial } from '../audit/record-denial.ts';
+import type { Observer } from '../observe.ts';
+import type { RecordsDeps } from '../records/request-context.ts';
+import type { Registry } from '../resources/registry/registry.ts';
+import type { ResourceStore } from '../resources/store.ts';
+import type { Pool } from '../store/pool.ts';
+import type { WorkflowList } from './routes/workflows.ts';
+
+/** Everything the API works with; nothing below reaches for a clock, a connection or a setting. */
+export interface AppDeps {
+  readonly records: RecordsDeps;
+  readonly registry: Pick<Registry, 'snapshot' | 'ready' | 'refresh'>;
+  readonly resources: ResourceStore;
+  readonly pool: Pool;
+  readonly observer: Pick<Observer, 'observe' | 'metrics'>;
+  readonly version: string;
+  readonly now: () => number;
+  readonly newId: () => string;
+  readonly randomBytes: (size: number) => Buffer;
+  readonly drain: DrainState;
+  readonly recordDenial: (denial: Denial) => Promise<void>;
+  /** False when metrics have a port of their own. */
+  readonly serveMetrics: boolean;
+  /** Absent: this API knows no Temporal. */
+  readonly workflows?: WorkflowList;
+}
+
+export interface DrainState {
+  /** `noticed`: not ready any more. `closing`: every connection ends with its next answer. */
+  phase: 'serving' | 'noticed' | 'closing';
+}

@@ -1,0 +1,59 @@
+import type { FastifyInstance } from 'fastify';
+import Fastify from 'fastify';
+import type { AppDeps } from './app-deps.ts';
+import { collectAllowedMethods } from './plugins/allowed-methods.ts';
+import { installAuthentication } from './plugins/authentication.ts';
+import { answerClientError, installProblems, sendFrameworkProblem } from './plugins/problem.ts';
+import { bodyBytesMax, installRequestBody } from './plugins/request-body.ts';
+import { requestIdOf } from './plugins/request-id.ts';
+import { installRequestObservation } from './plugins/request-observation.ts';
+import { installResponseHeaders } from './plugins/response-headers.ts';
+import { requireRouteAccess } from './route-access.ts';
+import { addApiKeyRoutes } from './routes/api-keys.ts';
+import { addDocsRoutes } from './routes/docs.ts';
+import { addObjectRoutes } from './routes/objects.ts';
+import { addOpenApiRoute } from './routes/openapi.ts';
+import { addPlatformStatusRoutes } from './routes/platform-status.ts';
+import { addRecordRoutes } from './routes/records.ts';
+import { addWorkflowRoute } from './routes/workflows.ts';
+
+/** A client that sends nothing for this long is cut off; the longest upload is 16 MiB. */
+const requestTimeoutMs = 60_000;
+/** Names have at most 63 bytes; keys of resources somewhat more. */
+const paramLengthMax = 256;
+
+/** The HTTP surface over its parts; listens nowhere, so tests inject requests. */
+export function buildApp(deps: AppDeps): FastifyInstance {
+  const app = Fastify({
+    logger: false,
+    bodyLimit: bodyBytesMax,
+    requestTimeout: requestTimeoutMs,
+    routerOptions: { maxParamLength: paramLengthMax },
+    genReqId: (request) => requestIdOf(request, deps.newId),
+    // While draining, whatever still arrives on an open connection is served, never turned away.
+    return503OnClosing: false,
+    frameworkErrors: (error, request, reply) =>
+      sendFrameworkProblem(error, request, reply, deps.observer.observe),
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, deps.newId),
+  });
+  app.decorateRequest('bodyHash', null);
+  app.decorateRequest('errorCode', null);
+  requireRouteAccess(app);
+  const refuseOtherMethods = collectAllowedMethods(app);
+
+  installResponseHeaders(app, deps.drain);
+  installAuthentication(app, deps);
+  installRequestBody(app);
+  installProblems(app, deps);
+  installRequestObservation(app, deps.observer.observe);
+
+  addPlatformStatusRoutes(app, deps);
+  addOpenApiRoute(app, deps);
+  addDocsRoutes(app);
+  addObjectRoutes(app, deps);
+  addApiKeyRoutes(app, deps);
+  addWorkflowRoute(app, deps);
+  addRecordRoutes(app, deps);
+  refuseOtherMethods();
+  return app;
+}

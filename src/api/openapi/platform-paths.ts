@@ -1,0 +1,95 @@
+import { kinds } from '../../contract/kinds.ts';
+import type { JsonSchema } from './field-schema.ts';
+
+const text = { type: 'string' };
+const problem = { $ref: '#/components/responses/Problem' };
+
+/** The platform's own routes; those that administer are shown to administrators only. */
+export function platformPaths(administers: boolean): Record<string, JsonSchema> {
+  return { ...open, ...(administers ? administration : {}) };
+}
+
+function operation(id: string, summary: string, rest: Record<string, unknown> = {}): JsonSchema {
+  const { responses = { 200: json('Done.') }, ...others } = rest;
+  return {
+    operationId: `platform.${id}`,
+    tags: ['Platform'],
+    summary,
+    ...others,
+    responses: { ...(responses as object), default: problem },
+  };
+}
+
+function json(description: string): JsonSchema {
+  return { description, content: { 'application/json': { schema: { type: 'object' } } } };
+}
+
+function body(schema: JsonSchema): JsonSchema {
+  return { required: true, content: { 'application/json': { schema } } };
+}
+
+function path(name: string, schema: JsonSchema = text): JsonSchema {
+  return { name, in: 'path', required: true, schema };
+}
+
+const dryRun = { name: 'dryRun', in: 'query', schema: { type: 'boolean', default: false } };
+const namespaceParam = { name: 'namespace', in: 'query', schema: text };
+const kindParam = path('kind', { type: 'string', examples: kinds.map(({ singular }) => singular) });
+
+const open: Record<string, JsonSchema> = {
+  '/api': { get: operation('schemas', 'Schemas that you may see') },
+  '/version': { get: { ...operation('version', 'Version of this server'), security: [] } },
+  '/healthz': { get: { ...operation('healthz', 'Whether the process lives'), security: [] } },
+  '/readyz': {
+    get: {
+      ...operation('readyz', 'Whether it should get requests', {
+        responses: { 200: json('Ready.'), 503: json('Not ready, and why.') },
+      }),
+      security: [],
+    },
+  },
+};
+
+const administration: Record<string, JsonSchema> = {
+  '/api/platform/objects': {
+    post: operation('apply', 'Apply a set of resources, all or none', {
+      parameters: [dryRun],
+      requestBody: body({
+        type: 'object',
+        required: ['items'],
+        properties: { items: { type: 'array', items: { type: 'object' } } },
+      }),
+    }),
+  },
+  '/api/platform/objects/{kind}': {
+    get: operation('listResources', 'List resources of a kind', {
+      parameters: [kindParam, namespaceParam],
+    }),
+  },
+  '/api/platform/objects/{kind}/{namespace}': {
+    get: operation('listNamespace', 'List resources of a kind in a namespace', {
+      parameters: [kindParam, path('namespace')],
+    }),
+  },
+  '/api/platform/objects/{kind}/{namespace}/{name}': {
+    parameters: [kindParam, path('namespace'), path('name')],
+    get: operation('getResource', 'Get a resource'),
+    put: operation('putResource', 'Apply a resource', {
+      parameters: [dryRun],
+      requestBody: body({ type: 'object' }),
+    }),
+    delete: operation('deleteResource', 'Delete a resource', { parameters: [dryRun] }),
+  },
+  '/api/platform/api-keys': {
+    post: operation('issueApiKey', 'Issue an API key; its text is shown once', {
+      requestBody: body({ type: 'object', required: ['name', 'namespace', 'actor', 'actorType'] }),
+      responses: { 201: json('The key.') },
+    }),
+  },
+  '/api/platform/api-keys/{namespace}/{name}': {
+    delete: operation('revokeApiKey', 'Revoke an API key', {
+      parameters: [path('namespace'), path('name')],
+    }),
+  },
+  '/api/platform/workflows': { get: operation('workflows', 'Latest workflows') },
+};

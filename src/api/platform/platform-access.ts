@@ -1,0 +1,184 @@
+import type { Identity } from '../../contract/identity.ts';
+import type { Kind } from '../../contract/kinds.ts';
+import { platformOrganisation } from '../../contract/names.ts';
+import { VelocityError } from '../../errors.ts';
+import type { RegistrySnapshot } from '../../resources/registry/snapshot.ts';
+
+/** What a caller administers. Pure: made from the snapshot and the clock for one request. */
+export interface PlatformAccess {
+  /** The bootstrap key: everything, everywhere. */
+  readonly everything: boolean;
+  /** Holds one of its organisation's adminRoles. */
+  readonly organisationAdmin: boolean;
+  /** Administers at least one namespace. */
+  readonly anything: boolean;
+  readonly organisation: string;
+  readonly actor: string;
+  administers(namespace: string): boolean;
+}
+
+/**
+ * Deny by default. A key with scopes was made for records and administers nothing, whoever holds it:
+ * its scopes could not express how far.
+ */
+export function decidePlatformAccess(
+  identity: Identity,
+  snapshot: RegistrySnapshot,
+  nowMs: number,
+): PlatformAccess {
+  const { organisation, actor } = identity;
+  if (identity.platformAdmin) {
+    const all = { everything: true, organisationAdmin: true, anything: true };
+    return { ...all, organisation, actor, administers: () => true };
+  }
+  const roles = explicitRoles(identity, snapshot, nowMs);
+  const adminRoles = snapshot.adminRoles.get(organisation) ?? [];
+  const held = new Set([...roles.values()].flatMap((names) => [...names]));
+  const organisationAdmin = adminRoles.some((role) => held.has(role));
+  const administers = (namespace: string): boolean => {
+    if (organisationOf(namespace, snapshot) !== organisation) return false;
+    if (organisationAdmin) return true;
+    const domain = snapshot.domains.get(namespace);
+    return domain !== undefined && (roles.get(namespace)?.has(domain.access.adminRole) ?? false);
+  };
+  const anything = organisationAdmin || [...roles.keys()].some(administers);
+  return { everything: false, organisationAdmin, anything, organisation, actor, administers };
+}
+
+/**
+ * Roles that a live binding names, by namespace. A domain's default role counts for its records but
+ * never here, or an administrator of one domain could make it an administrator of all.
+ */
+function explicitRoles(
+  identity: Identity,
+  snapshot: RegistrySnapshot,
+  nowMs: number,
+): Map<string, Set<string>> {
+  const roles = new Map<string, Set<string>>();
+  if (identity.keyScopes !== undefined) return roles;
+  for (const binding of snapshot.bindings.get(`${identity.organisation}\n${identity.actor}`) ??
+    []) {
+    if (binding.expiresAt !== undefined && binding.expiresAt <= nowMs) continue;
+    // A binding with scopes is for the records of some schemas, not for the domain.
+    if (binding.scopes.length > 0) continue;
+    const known = roles.get(binding.namespace) ?? new Set<string>();
+    for (const role of binding.roles) known.add(role);
+    roles.set(binding.namespace, known);
+  }
+  return roles;
+}
+
+/**
+ * The organisation that a namespace belongs to: the domain's own word, or else the longest name of
+ * an organisation that it begins with, so that `acme` never reaches into `acme-labs-…`.
+ */
+export function organisationOf(namespace: string, snapshot: RegistrySnapshot): string | undefined {
+  const domain = snapshot.domains.get(namespace);
+  if (domain) return domain.organisation;
+  let longest: string | undefined;
+  for (const name of snapshot.adminRoles.keys()) {
+    const within = namespace === name || namespace.startsWith(`${name}-`);
+    if (within && name.length > (longest?.length ?? -1)) longest = name;
+  }
+  return longest;
+}
+
+/** 404 for another organisation's namespaces, so that none can be guessed; 403 within one's own. */
+export function requireAdministration(
+  access: PlatformAccess,
+  snapshot: RegistrySnapshot,
+  namespace: string,
+): void {
+  if (access.administers(namespace)) return;
+  if (organisationOf(namespace, snapshot) !== access.organisation) {
+    throw new VelocityError(
+      'ENTITY_NOT_FOUND',
+      `There is no namespace ${JSON.stringify(namespace)}.`,
+    );
+  }
+  throw denied(
+    `You do not administer ${namespace}.`,
+    'It takes one of the organisation’s adminRoles or the domain’s adminRole.',
+  );
+}
+
+export function requireSomeAdministration(access: PlatformAccess): void {
+  if (access.anything) return;
+  throw denied(
+    'You administer nothing.',
+    'It takes one of the organisation’s adminRoles or a domain’s adminRole.',
+  );
+}
+
+interface WrittenResource {
+  readonly kind: Kind;
+  readonly namespace: string;
+  readonly spec: Readonly<Record<string, unknown>>;
+}
+
+/** What administering a namespace does not include: more rights than the caller was given. */
+export function requireNoEscalation(
+  access: PlatformAccess,
+  snapshot: RegistrySnapshot,
+  { kind, namespace, spec }: WrittenResource,
+): void {
+  if (access.everything) return;
+  if (kind === 'Organisation') {
+    throw denied(
+      'Organisations are written by the platform’s administrator.',
+      'They set quotas and administrators.',
+    );
+  }
+  if (namespace === platformOrganisation) {
+    throw denied('The platform’s own namespace is not written by others.', undefined);
+  }
+  if (kind === 'RoleBinding') requireHonestBinding(access, snapshot, namespace, spec);
+  if (kind === 'ApiKey') requireOwnActor(access, snapshot, spec['actor']);
+}
+
+function requireHonestBinding(
+  access: PlatformAccess,
+  snapshot: RegistrySnapshot,
+  namespace: string,
+  spec: Readonly<Record<string, unknown>>,
+): void {
+  if (spec['actorId'] === access.actor) {
+    throw denied(
+      'Nobody grants roles to themselves.',
+      'Ask another administrator for the binding.',
+    );
+  }
+  if (access.organisationAdmin) return;
+  const organisation = organisationOf(namespace, snapshot);
+  const reserved = new Set(snapshot.adminRoles.get(organisation ?? '') ?? []);
+  const roles = Array.isArray(spec['roles']) ? spec['roles'] : [];
+  const taken = roles.find((role) => reserved.has(String(role)));
+  if (taken !== undefined) {
+    throw denied(
+      `The role "${String(taken)}" administers the whole organisation.`,
+      'Only one of its administrators grants it.',
+    );
+  }
+}
+
+/**
+ * A key acts as its actor everywhere in the organisation. So a domain's administrator makes keys for
+ * actors of that domain alone: themselves, or those without a binding elsewhere.
+ */
+function requireOwnActor(access: PlatformAccess, snapshot: RegistrySnapshot, actor: unknown): void {
+  if (access.organisationAdmin || actor === access.actor) return;
+  const bindings = snapshot.bindings.get(`${access.organisation}\n${String(actor)}`) ?? [];
+  const foreign = bindings.find((binding) => !access.administers(binding.namespace));
+  const isAdmin = bindings.some((binding) =>
+    binding.roles.some((role) => snapshot.adminRoles.get(access.organisation)?.includes(role)),
+  );
+  if (foreign === undefined && !isAdmin) return;
+  throw denied(
+    'This actor also has roles that you do not administer.',
+    'One of the organisation’s administrators makes its keys.',
+  );
+}
+
+function denied(message: string, hint: string | undefined): VelocityError {
+  return new VelocityError('RBAC_DENIED', message, hint === undefined ? {} : { hint });
+}

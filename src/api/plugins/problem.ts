@@ -1,0 +1,152 @@
+import type { Socket } from 'node:net';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Denial } from '../../audit/record-denial.ts';
+import type { Identity } from '../../contract/identity.ts';
+import type { ErrorCode } from '../../errors.ts';
+import { errorCodes, VelocityError } from '../../errors.ts';
+import type { Observe } from '../../observe.ts';
+import type { AppDeps } from '../app-deps.ts';
+
+export const problemContentType = 'application/problem+json; charset=utf-8';
+
+/** Fastify's own refusals that have a code of ours; any other 4xx of its is BAD_REQUEST. */
+const frameworkCodes: Readonly<Record<string, [code: ErrorCode, detail: string, hint: string]>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: [
+    'BODY_TOO_LARGE',
+    'The body is larger than this route takes.',
+    'At most 1 MiB, 16 MiB for bulk; split the request.',
+  ],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [
+    'UNSUPPORTED_MEDIA_TYPE',
+    'The Content-Type is not one that this route takes.',
+    'Send application/json.',
+  ],
+};
+
+/** An error as RFC 9457 writes it, with our members beside. `instance` is the path, never the query. */
+export function describeProblem(error: VelocityError, requestId: string, url: string): string {
+  const [status, title] = errorCodes[error.code];
+  return JSON.stringify({
+    type: `https://velocity.sh/errors/${error.code.toLowerCase().replaceAll('_', '-')}`,
+    title,
+    status,
+    detail: error.message,
+    instance: url.split('?', 1)[0],
+    code: error.code,
+    message: error.message,
+    requestId,
+    details: error.details ?? {},
+    ...(error.hint !== undefined && { hint: error.hint }),
+  });
+}
+
+/** Every answer that is not a success is made here, and every denial goes into the audit. */
+export function installProblems(
+  app: FastifyInstance,
+  { observer: { observe }, recordDenial }: Pick<AppDeps, 'observer' | 'recordDenial'>,
+): void {
+  app.setErrorHandler(async (thrown, request, reply) => {
+    const error = toExpected(thrown, request.id, observe);
+    if (error.status === 403 && request.identity !== null) {
+      const { id: requestId, identity } = request;
+      observe({
+        type: 'access.denied',
+        requestId,
+        code: error.code,
+        organisation: identity.organisation,
+        actor: identity.actor,
+      });
+      // The answer is the same whether or not the audit could be reached.
+      await recordDenial(denialOf(identity, request, error.code)).catch((cause) =>
+        observe({ type: 'store.failed', cause }),
+      );
+    }
+    return sendProblem(error, request, reply);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const message = `Nothing is served at ${request.method} ${request.url.split('?', 1)[0]}.`;
+    const hint = 'GET /api lists the schemas that you may see.';
+    return sendProblem(new VelocityError('SCHEMA_NOT_FOUND', message, { hint }), request, reply);
+  });
+}
+
+function denialOf(identity: Identity, request: FastifyRequest, code: ErrorCode): Denial {
+  const address = request.url.split('?', 1)[0] ?? '';
+  const { org, app, domain, object, version } = request.params as Record<string, string>;
+  return {
+    identity,
+    requestId: request.id,
+    code,
+    request: `${request.method} ${address}`,
+    ...(version !== undefined && { path: `${org}/${app}/${domain}/${object}/${version}` }),
+  };
+}
+
+/** For what fails before a route is chosen, an address that cannot be decoded for example. */
+export function sendFrameworkProblem(
+  thrown: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  observe: Observe,
+): void {
+  reply.header('x-request-id', request.id);
+  void sendProblem(toExpected(thrown, request.id, observe), request, reply);
+}
+
+function sendProblem(
+  error: VelocityError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  request.errorCode = error.code;
+  const [status] = errorCodes[error.code];
+  if (error.headers !== undefined) reply.headers(error.headers);
+  if (status === 401) reply.header('www-authenticate', 'Bearer realm="velocity"');
+  if (status === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', '1');
+  return reply
+    .code(status)
+    .header('content-type', problemContentType)
+    .send(describeProblem(error, request.id, request.url));
+}
+
+/** Ours as it is, Fastify's under a code of ours; anything else is a bug and tells nothing. */
+function toExpected(thrown: unknown, requestId: string, observe: Observe): VelocityError {
+  if (thrown instanceof VelocityError) {
+    // The caller sees a sentence; what made a 5xx is for the log.
+    if (thrown.status >= 500) observe({ type: 'request.failed', requestId, cause: thrown });
+    return thrown;
+  }
+  const { code = '', statusCode = 500 } = thrown as FastifyError;
+  const known = frameworkCodes[code];
+  if (known) return new VelocityError(known[0], known[1], { hint: known[2] });
+  if (code.startsWith('FST_') && statusCode >= 400 && statusCode < 500) {
+    return new VelocityError('BAD_REQUEST', 'The request is not well formed.', { cause: thrown });
+  }
+  observe({ type: 'request.failed', requestId, cause: thrown });
+  return new VelocityError('INTERNAL_ERROR', 'Something went wrong on our side.', {
+    hint: 'Send the request again; if it stays, the request id finds the cause in the log.',
+  });
+}
+
+/** For bytes that are not HTTP: there is no request yet, so the answer is written by hand. */
+export function answerClientError(error: Error, socket: Socket, newId: () => string): void {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const requestId = newId();
+  const refusal = new VelocityError('BAD_REQUEST', 'The request is not well-formed HTTP.');
+  const body = describeProblem(refusal, requestId, '/');
+  socket.end(
+    [
+      'HTTP/1.1 400 Bad Request',
+      `Content-Type: ${problemContentType}`,
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      `X-Request-ID: ${requestId}`,
+      'Connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+  );
+}

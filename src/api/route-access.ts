@@ -1,0 +1,42 @@
+import type { FastifyInstance } from 'fastify';
+import type { Identity } from '../contract/identity.ts';
+
+/**
+ * Who may call a route: anybody; a caller on this machine; or a caller with credentials, whose
+ * rights are then decided per operation by the record commands (`record`), by platform-access.ts
+ * (`platform`), or by what the answer contains (`caller`).
+ */
+export type RouteAccess = 'public' | 'loopback' | 'caller' | 'record' | 'platform';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    access?: RouteAccess;
+    /** Media types of the body; JSON alone when absent. */
+    bodyTypes?: readonly string[];
+  }
+  interface FastifyRequest {
+    /** Set for every route whose access asks for credentials. */
+    identity: Identity | null;
+    /** SHA-256 of the raw body, where an idempotency key came with it. */
+    bodyHash: Buffer | null;
+    /** The code of the refusal, for the log and the metrics. */
+    errorCode: string | null;
+  }
+}
+
+const rules: ReadonlySet<unknown> = new Set<RouteAccess>([
+  'public',
+  'loopback',
+  'caller',
+  'record',
+  'platform',
+]);
+
+/** A route without an access rule does not start: forgetting one must not open it. */
+export function requireRouteAccess(app: FastifyInstance): void {
+  app.addHook('onRoute', (route) => {
+    if (!rules.has(route.config?.access)) {
+      throw new Error(`route ${String(route.method)} ${route.url} has no access rule`);
+    }
+  });
+}

@@ -1,0 +1,160 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { issueKey, revokeKey } from '../../auth/issue-key.ts';
+import type { ApiKey } from '../../contract/kinds.ts';
+import { apiVersion, channels } from '../../contract/names.ts';
+import { assert, VelocityError, validationError } from '../../errors.ts';
+import type { ResourceKey } from '../../resources/store.ts';
+import type { Transaction } from '../../store/pool.ts';
+import type { AppDeps } from '../app-deps.ts';
+import type { KeyRequest } from '../platform/parse-key-request.ts';
+import { parseKeyRequest } from '../platform/parse-key-request.ts';
+import {
+  decidePlatformAccess,
+  organisationOf,
+  requireAdministration,
+  requireNoEscalation,
+} from '../platform/platform-access.ts';
+import { identityOf } from '../plugins/authentication.ts';
+import { queryOf, requireKnownParams } from '../request-params.ts';
+
+const root = '/api/platform/api-keys';
+const config = { access: 'platform' } as const;
+const noParams = new Set<string>();
+
+/** Keys are the one thing that a manifest cannot carry whole: their text is made and shown here, once. */
+export function addApiKeyRoutes(app: FastifyInstance, deps: AppDeps): void {
+  app.post(root, { config }, async (request, reply) => {
+    requireKnownParams(queryOf(request), noParams);
+    const wanted = parseKeyRequest(request.body);
+    const key = await provideResource(deps, request, wanted);
+    const { name, namespace } = key.metadata;
+    const text = await deps.pool.transaction(async (tx) => {
+      await refuseLiveKey(tx, key);
+      await wakeOperator(tx, key);
+      return issueKey(tx, ownerOf(deps, key), { env: wanted.env, randomBytes: deps.randomBytes });
+    });
+    // Whoever holds the answer may use the key at once, on this replica at least.
+    await deps.registry.refresh();
+    reply.code(201);
+    return { data: { name, namespace, key: text, ...key.spec }, requestId: request.id };
+  });
+
+  app.delete(`${root}/:namespace/:name`, { config }, async (request, reply) => {
+    requireKnownParams(queryOf(request), noParams);
+    const { namespace, name } = request.params as { namespace: string; name: string };
+    const snapshot = deps.registry.snapshot();
+    const access = decidePlatformAccess(identityOf(request), snapshot, deps.now());
+    requireAdministration(access, snapshot, namespace);
+    const resourceKey: ResourceKey = { kind: 'ApiKey', namespace, name };
+    const revoked = await deps.pool.transaction((tx) => revokeKey(tx, { namespace, name }));
+    const resource = (await deps.resources.find(resourceKey)) as ApiKey | undefined;
+    if (!revoked && resource === undefined) throw missing(namespace, name);
+    await deps.registry.refresh();
+    if (revoked && resource !== undefined) {
+      const revokedAt = new Date(deps.now()).toISOString();
+      await deps.resources.patchStatus(resourceKey, { ...resource.status, revokedAt });
+    }
+    return reply.code(204).send();
+  });
+}
+
+/** The ApiKey resource behind the key: the one that a manifest asked for, or a new one. */
+async function provideResource(
+  deps: AppDeps,
+  request: FastifyRequest,
+  wanted: KeyRequest,
+): Promise<ApiKey> {
+  const { name, namespace } = wanted;
+  const snapshot = deps.registry.snapshot();
+  const access = decidePlatformAccess(identityOf(request), snapshot, deps.now());
+  requireAdministration(access, snapshot, namespace);
+  const existing = (await deps.resources.find({ kind: 'ApiKey', namespace, name })) as
+    | ApiKey
+    | undefined;
+  if (existing !== undefined) {
+    requireNoEscalation(access, snapshot, {
+      kind: 'ApiKey',
+      namespace,
+      spec: { ...existing.spec },
+    });
+    requireSameSpec(existing, wanted);
+    return existing;
+  }
+  const spec = { actor: name, actorType: 'service', ...wanted.spec };
+  requireNoEscalation(access, snapshot, { kind: 'ApiKey', namespace, spec });
+  const manifest = { apiVersion, kind: 'ApiKey', metadata: { namespace, name }, spec };
+  const [applied] = await deps.resources.apply([manifest], { actor: access.actor });
+  assert(applied !== undefined, 'one manifest has one result');
+  return applied.resource as ApiKey;
+}
+
+/** A key is what its resource says; a request that says otherwise would be shown another key. */
+function requireSameSpec(existing: ApiKey, { spec }: KeyRequest): void {
+  const declared = existing.spec as unknown as Record<string, unknown>;
+  const problems = Object.entries(spec)
+    .filter(([member, value]) => !isDeepStrictEqual(declared[member], value))
+    .map(([member]) => ({
+      pointer: `/${member}`,
+      rule: 'declared',
+      message: `is ${JSON.stringify(declared[member] ?? null)} in the ApiKey that exists`,
+      hint: 'leave it out, or change the resource first',
+    }));
+  if (problems.length === 0) return;
+  throw validationError(`The ApiKey "${existing.metadata.name}" says otherwise.`, problems);
+}
+
+function ownerOf(deps: AppDeps, { metadata: { namespace, name }, spec }: ApiKey) {
+  const organisation = organisationOf(namespace, deps.registry.snapshot());
+  if (organisation === undefined) {
+    throw new VelocityError('ENTITY_NOT_FOUND', `There is no organisation for ${namespace} yet.`, {
+      hint: 'Apply its Organisation, Application and Domain first.',
+    });
+  }
+  const { actor, actorType, scopes, ipAllowlist, expiry } = spec;
+  return {
+    namespace,
+    name,
+    organisation,
+    actor,
+    actorType,
+    ...(scopes !== undefined && { scopes }),
+    ...(ipAllowlist !== undefined && { ipAllowlist }),
+    ...(expiry !== undefined && { expiresAt: expiry }),
+  };
+}
+
+/** A second key of the same name would silently end the first, which somebody uses. */
+async function refuseLiveKey(tx: Transaction, { metadata }: ApiKey): Promise<void> {
+  const { rowCount } = await tx.query({
+    name: 'api.live-key',
+    text: `
+      select from platform.api_keys
+       where namespace = $1::text and name = $2::text and revoked_at is null
+         and (expires_at is null or expires_at > clock_timestamp())
+         for update`,
+    values: [metadata.namespace, metadata.name],
+  });
+  if (rowCount === 0) return;
+  throw new VelocityError(
+    'UNIQUE_CONSTRAINT_VIOLATION',
+    `The key "${metadata.name}" was issued already; its text cannot be shown again.`,
+    { hint: 'Revoke it first, or choose another name.' },
+  );
+}
+
+/** A key is no change of the resource that waits for it, so its operator is told. */
+async function wakeOperator(tx: Transaction, { metadata }: ApiKey): Promise<void> {
+  await tx.query({
+    name: 'api.wake-operator',
+    text: 'select pg_notify($1::text, $2::text)',
+    values: [channels.resources, `ApiKey/${metadata.namespace}/${metadata.name}`],
+  });
+}
+
+function missing(namespace: string, name: string): VelocityError {
+  return new VelocityError(
+    'ENTITY_NOT_FOUND',
+    `There is no key ${JSON.stringify(name)} in ${JSON.stringify(namespace)}.`,
+  );
+}

@@ -1,0 +1,287 @@
+import { createHash } from 'node:crypto';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { VelocityError, validationError } from '../../errors.ts';
+import { parseListParams, parseQueryBody } from '../../query/record-query.ts';
+import { bulkRecords } from '../../records/bulk-records.ts';
+import { createRecord } from '../../records/create-record.ts';
+import { deleteRecord } from '../../records/delete-record.ts';
+import { getRecord } from '../../records/get-record.ts';
+import type { RecordPage } from '../../records/list-records.ts';
+import { listRecords } from '../../records/list-records.ts';
+import { patchRecord } from '../../records/patch-record.ts';
+import { putRecord } from '../../records/put-record.ts';
+import type { RecordAnswer, RequestContext } from '../../records/request-context.ts';
+import type { CompiledSchema } from '../../schema/compile.ts';
+import type { AppDeps } from '../app-deps.ts';
+import { identityOf } from '../plugins/authentication.ts';
+import { bulkBytesMax, bulkRowsMax, mediaTypes } from '../plugins/request-body.ts';
+import {
+  auditReasonOf,
+  etagOf,
+  idempotencyKeyOf,
+  ifMatchOf,
+  isNotModified,
+  ticketRefOf,
+} from '../request-headers.ts';
+import {
+  booleanParam,
+  listParam,
+  queryOf,
+  requireKnownParams,
+  singleParam,
+} from '../request-params.ts';
+
+/** One route for every schema: the registry, not the router, knows which exist. */
+const collection = '/api/:org/:app/:domain/:object/:version';
+const item = `${collection}/:id`;
+
+const createParams = new Set(['onConflict', 'reason']);
+const writeParams = new Set(['reason']);
+const bulkParams = new Set(['atomic', 'reason']);
+const readParams = new Set(['select', 'include', 'asOf']);
+const noParams = new Set<string>();
+
+/** Of a write without a body. */
+const emptyHash = createHash('sha256').digest();
+
+const access = { access: 'record' } as const;
+
+export function addRecordRoutes(app: FastifyInstance, deps: AppDeps): void {
+  app.post(collection, { config: access }, async (request, reply) => {
+    const query = queryOf(request);
+    requireKnownParams(query, createParams);
+    const onConflict = singleParam(query, 'onConflict');
+    const schema = schemaOf(deps, request);
+    const context = writeContextOf(deps, request);
+    const answer = await createRecord(
+      context,
+      schema,
+      bodyOf(request),
+      onConflict === undefined ? {} : { onConflict },
+    );
+    return sendRecord(reply, schema, answer);
+  });
+
+  app.get(collection, { config: access }, async (request, reply) => {
+    const schema = schemaOf(deps, request);
+    const page = await listRecords(
+      contextOf(deps, request),
+      schema,
+      parseListParams(queryOf(request)),
+    );
+    return sendPage(reply, page);
+  });
+
+  app.post(`${collection}/query`, { config: access }, async (request, reply) => {
+    requireKnownParams(queryOf(request), noParams);
+    const schema = schemaOf(deps, request);
+    const page = await listRecords(
+      contextOf(deps, request),
+      schema,
+      parseQueryBody(bodyOf(request)),
+    );
+    return sendPage(reply, page);
+  });
+
+  const bulkConfig = { ...access, bodyTypes: [mediaTypes.json, mediaTypes.ndjson] };
+  app.post(
+    `${collection}/bulk`,
+    { config: bulkConfig, bodyLimit: bulkBytesMax },
+    async (request, reply) => {
+      const query = queryOf(request);
+      requireKnownParams(query, bulkParams);
+      const schema = schemaOf(deps, request);
+      const answer = await bulkRecords(
+        writeContextOf(deps, request),
+        schema,
+        bulkRowsOf(bodyOf(request)),
+        { atomic: booleanParam(query, 'atomic', true) },
+      );
+      if (answer.replayed) reply.header('idempotency-replayed', 'true');
+      return sendJson(
+        reply,
+        `{"data":${answer.data},"summary":${JSON.stringify(answer.summary)},"requestId":"${reply.request.id}"}`,
+      );
+    },
+  );
+
+  app.get(item, { config: access }, async (request, reply) => {
+    const query = queryOf(request);
+    requireKnownParams(query, readParams);
+    refuseAsOf(query);
+    const select = listParam(query, 'select');
+    const include = listParam(query, 'include');
+    const schema = schemaOf(deps, request);
+    const record = await getRecord(contextOf(deps, request), schema, idOf(request), {
+      ...(select !== undefined && { select }),
+      ...(include !== undefined && { include }),
+    });
+    const etag = etagOf(record.version);
+    reply.header('etag', etag);
+    // An included record may change while this one's version stays, so that answer is always sent.
+    if (include === undefined && isNotModified(request, etag)) return reply.code(304).send();
+    return sendJson(reply, `{"data":${record.data},"requestId":"${request.id}"}`);
+  });
+
+  const patchConfig = {
+    ...access,
+    bodyTypes: [mediaTypes.json, mediaTypes.mergePatch, mediaTypes.jsonPatch],
+  };
+  app.patch(item, { config: patchConfig }, async (request, reply) => {
+    requireKnownParams(queryOf(request), writeParams);
+    const schema = schemaOf(deps, request);
+    const jsonPatch = request.headers['content-type']?.startsWith(mediaTypes.jsonPatch) ?? false;
+    const answer = await patchRecord(
+      writeContextOf(deps, request),
+      schema,
+      idOf(request),
+      bodyOf(request),
+      { jsonPatch, ...ifMatchOption(request) },
+    );
+    return sendRecord(reply, schema, answer);
+  });
+
+  app.put(item, { config: access }, async (request, reply) => {
+    requireKnownParams(queryOf(request), writeParams);
+    const schema = schemaOf(deps, request);
+    const answer = await putRecord(
+      writeContextOf(deps, request),
+      schema,
+      idOf(request),
+      bodyOf(request),
+      ifMatchOption(request),
+    );
+    return sendRecord(reply, schema, answer);
+  });
+
+  app.delete(item, { config: access }, async (request, reply) => {
+    requireKnownParams(queryOf(request), writeParams);
+    const schema = schemaOf(deps, request);
+    const answer = await deleteRecord(
+      writeContextOf(deps, request),
+      schema,
+      idOf(request),
+      ifMatchOption(request),
+    );
+    if (answer.replayed) reply.header('idempotency-replayed', 'true');
+    return reply.code(204).send();
+  });
+}
+
+interface RecordParams {
+  readonly org: string;
+  readonly app: string;
+  readonly domain: string;
+  readonly object: string;
+  readonly version: string;
+  readonly id?: string;
+}
+
+/** One look-up; whether the caller may know of the schema is for the command to say. */
+function schemaOf(deps: AppDeps, request: FastifyRequest): CompiledSchema {
+  const { org, app, domain, object, version } = request.params as RecordParams;
+  const path = `${org}/${app}/${domain}/${object}/${version}`;
+  const schema = deps.registry.snapshot().schemas.get(path);
+  if (schema === undefined) {
+    throw new VelocityError('SCHEMA_NOT_FOUND', `There is no schema at ${path}.`, {
+      hint: 'GET /api lists the schemas that you may see.',
+    });
+  }
+  return schema;
+}
+
+function idOf(request: FastifyRequest): string {
+  return (request.params as RecordParams).id ?? '';
+}
+
+function bodyOf(request: FastifyRequest): unknown {
+  if (request.body === undefined || request.body === null) {
+    throw validationError('The request needs a body.', [
+      { pointer: '', rule: 'required', message: 'is empty', hint: 'send a JSON object' },
+    ]);
+  }
+  return request.body;
+}
+
+function bulkRowsOf(body: unknown): readonly unknown[] {
+  const isList = Array.isArray(body);
+  if (isList && body.length <= bulkRowsMax) return body;
+  const message = isList ? `has ${body.length} rows` : 'is not a list';
+  throw validationError('The bulk is not well formed.', [
+    {
+      pointer: '',
+      rule: isList ? 'max-rows' : 'type',
+      message,
+      hint: `a list, or NDJSON lines, of at most ${bulkRowsMax} operations`,
+    },
+  ]);
+}
+
+function contextOf(deps: AppDeps, request: FastifyRequest): RequestContext {
+  return {
+    deps: deps.records,
+    identity: identityOf(request),
+    snapshot: deps.registry.snapshot(),
+    requestId: request.id,
+  };
+}
+
+/** A write also says why, and may be tried again under its idempotency key. */
+function writeContextOf(deps: AppDeps, request: FastifyRequest): RequestContext {
+  const key = idempotencyKeyOf(request);
+  const reason = auditReasonOf(request, singleParam(queryOf(request), 'reason'));
+  const ticketRef = ticketRefOf(request);
+  return {
+    ...contextOf(deps, request),
+    ...(reason !== undefined && { reason }),
+    ...(ticketRef !== undefined && { ticketRef }),
+    ...(key !== undefined && {
+      idempotency: {
+        key,
+        route: `${request.method} ${request.url}`,
+        bodyHash: request.bodyHash ?? emptyHash,
+      },
+    }),
+  };
+}
+
+function ifMatchOption(request: FastifyRequest): { ifMatch?: number } {
+  const ifMatch = ifMatchOf(request);
+  return ifMatch === undefined ? {} : { ifMatch };
+}
+
+function refuseAsOf(query: Readonly<Record<string, unknown>>): void {
+  if (query['asOf'] === undefined) return;
+  throw new VelocityError('BAD_REQUEST', 'A record cannot be read as of a time yet.', {
+    details: { parameter: 'asOf' },
+    hint: 'Leave asOf out to see the present.',
+  });
+}
+
+/** The record's JSON comes from Postgres as text and is never parsed here. */
+function sendRecord(
+  reply: FastifyReply,
+  schema: CompiledSchema,
+  answer: RecordAnswer,
+): FastifyReply {
+  reply.code(answer.status).header('etag', etagOf(answer.version));
+  if (answer.status === 201) reply.header('location', `/api/${schema.path}/${answer.id}`);
+  if (answer.replayed) reply.header('idempotency-replayed', 'true');
+  return sendJson(reply, `{"data":${answer.data},"requestId":"${reply.request.id}"}`);
+}
+
+function sendPage(reply: FastifyReply, page: RecordPage): FastifyReply {
+  const pagination = JSON.stringify({
+    limit: page.limit,
+    cursor: page.cursor ?? null,
+    total: page.total,
+  });
+  return sendJson(
+    reply,
+    `{"data":${page.data},"pagination":${pagination},"requestId":"${reply.request.id}"}`,
+  );
+}
+
+function sendJson(reply: FastifyReply, text: string): FastifyReply {
+  return reply.header('content-type', 'application/json; charset=utf-8').send(text);
+}

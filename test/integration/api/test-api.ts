@@ -1,0 +1,137 @@
+import { randomBytes } from 'node:crypto';
+import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
+import { v7 as uuidv7 } from 'uuid';
+import { provisionRoleBinding } from '../../../src/activities/access-activities.ts';
+import { activateRevision } from '../../../src/activities/activate-revision.ts';
+import { applySchemaSteps } from '../../../src/activities/apply-schema-steps.ts';
+import { provisionDomain } from '../../../src/activities/domain-activities.ts';
+import { planSchemaChange } from '../../../src/activities/plan-schema-change.ts';
+import {
+  provisionApplication,
+  provisionOrganisation,
+} from '../../../src/activities/tenant-activities.ts';
+import { buildApp } from '../../../src/api/app.ts';
+import type { AppDeps } from '../../../src/api/app-deps.ts';
+import { recordDenial } from '../../../src/audit/record-denial.ts';
+import { ensureBootstrapKey } from '../../../src/auth/bootstrap-key.ts';
+import type { KeyOwner } from '../../../src/auth/issue-key.ts';
+import { issueKey } from '../../../src/auth/issue-key.ts';
+import type { Resource } from '../../../src/contract/kinds.ts';
+import type { Observation } from '../../../src/observe.ts';
+import { createMetrics } from '../../../src/observe.ts';
+import { openPostgresStore } from '../../../src/resources/postgres/postgres-store.ts';
+import { openRegistry } from '../../../src/resources/registry/registry.ts';
+import { openPipeline } from '../../../src/store/pipeline.ts';
+import type { Pool } from '../../../src/store/pool.ts';
+import { openPool } from '../../../src/store/pool.ts';
+import type { TestTenant } from '../../support/manifests.ts';
+import { manifest, testTenant } from '../../support/manifests.ts';
+import type { TestDatabase } from '../../support/postgres.ts';
+import { createTestDatabase, uniqueName } from '../../support/postgres.ts';
+
+export interface TestApi {
+  readonly app: FastifyInstance;
+  readonly deps: AppDeps;
+  readonly tenant: TestTenant;
+  readonly database: TestDatabase;
+  /** Logs in as velocity_operator. */
+  readonly operator: Pool;
+  readonly adminKey: string;
+  readonly observed: Observation[];
+  /** Address of a schema of the tenant. */
+  path(object: string): string;
+  /** Applies manifests and provisions them as the worker would, without Temporal. */
+  provide(...manifests: object[]): Promise<void>;
+  /** A key for an actor with these roles in the tenant's domain. */
+  keyFor(actor: string, roles: string[], more?: Partial<KeyOwner>): Promise<string>;
+  call(key: string | undefined, request: InjectOptions): Promise<LightMyRequestResponse>;
+  close(): Promise<void>;
+}
+
+/** A whole API over a database of its own, with one organisation; only the port is missing. */
+export async function openTestApi(): Promise<TestApi> {
+  const database = await createTestDatabase();
+  const { apiUrl, operatorUrl } = database;
+  const operator = openPool({ connectionString: operatorUrl, application: 'test operator' });
+  const pool = openPool({ connectionString: apiUrl, application: 'test api' });
+  const pipeline = await openPipeline({ connectionString: apiUrl, application: 'test api' });
+  const observed: Observation[] = [];
+  const observe = (observation: Observation) => void observed.push(observation);
+  const registry = await openRegistry({ pool, connectionString: apiUrl, observe, now: Date.now });
+  const deps: AppDeps = {
+    records: { pipeline, pool, newId: uuidv7, cursorSecret: 'c'.repeat(32), now: Date.now },
+    registry,
+    resources: openPostgresStore({ pool, connectionString: apiUrl }),
+    pool,
+    observer: { observe, metrics: createMetrics() },
+    version: '0.0.0-test',
+    now: Date.now,
+    newId: uuidv7,
+    randomBytes,
+    drain: { phase: 'serving' },
+    recordDenial: (denial) => recordDenial(pool, denial),
+    serveMetrics: true,
+  };
+  const app = buildApp(deps);
+  const adminKey = await ensureBootstrapKey(operatorUrl, { env: 'test' });
+  const tenant = testTenant(uniqueName('acme'));
+  const store = openPostgresStore({ pool: operator, connectionString: operatorUrl });
+  const activities = { store, pool: operator, now: () => new Date(), random: Math.random };
+
+  async function provision({ kind, metadata }: Resource): Promise<void> {
+    const ref = { kind, namespace: metadata.namespace, name: metadata.name };
+    if (kind === 'Organisation') await provisionOrganisation(activities, ref);
+    if (kind === 'Application') await provisionApplication(activities, ref);
+    if (kind === 'Domain') await provisionDomain(activities, ref);
+    if (kind === 'RoleBinding') await provisionRoleBinding(activities, ref);
+    if (kind !== 'SchemaDefinition') return;
+    const planned = await planSchemaChange(activities, ref);
+    if (planned.next === 'nothing') return;
+    const { generation, planHash, batches } = planned;
+    for (const batch of batches) await applySchemaSteps(activities, { ref, generation, batch });
+    await activateRevision(activities, { ref, generation, planHash });
+  }
+
+  const api: TestApi = {
+    app,
+    deps,
+    tenant,
+    database,
+    operator,
+    adminKey,
+    observed,
+    path: (object) => `/api/${tenant.organisation}/shop/sales/${object}/v1`,
+    provide: async (...manifests) => {
+      for (const { resource } of await store.apply(manifests)) await provision(resource);
+      await registry.refresh();
+    },
+    keyFor: async (actor, roles, more = {}) => {
+      const { namespace, organisation } = tenant;
+      if (roles.length > 0) {
+        await api.provide(manifest('RoleBinding', actor, namespace, { actorId: actor, roles }));
+      }
+      const owner = { namespace, name: `${actor}-${uniqueName('key')}`, organisation, actor };
+      const text = await operator.transaction((tx) =>
+        issueKey(tx, { ...owner, actorType: 'user', ...more }, { env: 'test', randomBytes }),
+      );
+      await registry.refresh();
+      return text;
+    },
+    call: (key, request) =>
+      app.inject({
+        ...request,
+        headers: {
+          ...(key !== undefined && { authorization: `Bearer ${key}` }),
+          ...request.headers,
+        },
+      }),
+    close: async () => {
+      await app.close();
+      await registry.close();
+      await Promise.all([pipeline.close(), pool.close(), operator.close()]);
+      await database.drop();
+    },
+  };
+  await api.provide(...tenant.base);
+  return api;
+}
