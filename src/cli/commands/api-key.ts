@@ -1,0 +1,18 @@
+import { Command } from 'commander';
+import type { Cli } from '../cli.ts';
+import { example } from '../help.ts';
+import { apiKeyCreateCommand } from './api-key-create.ts';
+import { apiKeyListCommand } from './api-key-list.ts';
+import { apiKeyRevokeCommand } from './api-key-revoke.ts';
+
+export function apiKeyCommand(cli: Cli): Command {
+  return new Command('api-key')
+    .description('create, list or revoke API keys')
+    .addCommand(apiKeyCreateCommand(cli))
+    .addCommand(apiKeyListCommand(cli))
+    .addCommand(apiKeyRevokeCommand(cli))
+    .addHelpText(
+      'after',
+      example('velocity api-key create loader -n acme-travel-flights --actor loader'),
+    );
+}

@@ -1,0 +1,104 @@
+import { Command, Option } from 'commander';
+import { processes } from '../contract/processes.ts';
+import type { Cli } from './cli.ts';
+import { apiKeyCommand } from './commands/api-key.ts';
+import { applyCommand } from './commands/apply.ts';
+import { completionCommand } from './commands/completion.ts';
+import { contextCommand } from './commands/context.ts';
+import { deleteCommand } from './commands/delete.ts';
+import { describeCommand } from './commands/describe.ts';
+import { getCommand } from './commands/get.ts';
+import { grantCommand } from './commands/grant.ts';
+import { loadCommand } from './commands/load.ts';
+import { queryCommand } from './commands/query.ts';
+import { recordCommand } from './commands/record.ts';
+import { revokeCommand } from './commands/revoke.ts';
+import { schemaCommand } from './commands/schema.ts';
+import { statusCommand } from './commands/status.ts';
+import { versionCommand } from './commands/version.ts';
+import { example } from './help.ts';
+import { outputFormats } from './output.ts';
+
+const exitCodeHelp = `
+Exit codes: 0 done · 1 failed or refused · 2 wrong usage · 3 not found · 4 denied (401, 403)
+            5 conflict (409, 412, 428) · 6 unavailable (503, no connection) · 130 interrupted
+Environment: VELOCITY_CONTEXT, VELOCITY_API_URL, VELOCITY_API_KEY, NO_COLOR, VELOCITY_DEBUG`;
+
+const readResources = 'Resources:';
+const workWithRecords = 'Records:';
+const control = 'Access:';
+const run = 'Run Velocity:';
+const other = 'This program:';
+
+/** The whole tree of commands; parsing it runs one. */
+export function buildProgram(cli: Cli): Command {
+  const program = new Command('velocity')
+    .description(
+      'Turns declarative resources into running backends, and works with what they serve.',
+    )
+    .usage('COMMAND [options]')
+    .commandsGroup(other)
+    .helpCommand('help [command]', 'help for a command')
+    .addOption(
+      new Option('-o, --output <format>', 'how to print').choices(outputFormats).default('table'),
+    )
+    .option('--context <name>', 'a context of `velocity context list`')
+    .option('--url <url>', 'address of the API')
+    .option('--api-key <key>', 'better kept in a context or in VELOCITY_API_KEY')
+    .addHelpText('after', exitCodeHelp)
+    .addHelpText(
+      'after',
+      example(
+        'velocity dev samples/flights',
+        'velocity status',
+        'velocity query airport -f state=TX',
+      ),
+    );
+  const add = (heading: string, ...commands: Command[]) => {
+    for (const command of commands) program.addCommand(command.helpGroup(heading));
+  };
+  add(run, ...processCommands());
+  add(
+    readResources,
+    applyCommand(cli),
+    getCommand(cli),
+    describeCommand(cli),
+    deleteCommand(cli),
+    schemaCommand(cli),
+    statusCommand(cli),
+  );
+  add(workWithRecords, queryCommand(cli), recordCommand(cli), loadCommand(cli));
+  add(control, apiKeyCommand(cli), grantCommand(cli), revokeCommand(cli));
+  add(
+    other,
+    contextCommand(cli),
+    versionCommand(cli),
+    completionCommand(cli, () => program),
+  );
+  for (const command of allCommands(program)) {
+    command.helpOption('-h, --help', 'help for this command').configureHelp({
+      showGlobalOptions: true,
+      subcommandTerm: (subcommand) => subcommand.name(),
+    });
+  }
+  return program;
+}
+
+export function allCommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(allCommands)];
+}
+
+/**
+ * src/main.ts starts these before this tree is built; here they exist to be listed, completed and
+ * found by `velocity help`. Their own --help knows their options.
+ */
+function processCommands(): Command[] {
+  return Object.entries(processes).map(([name, description]) =>
+    new Command(name)
+      .description(description)
+      .addHelpText(
+        'after',
+        example(name === 'dev' ? 'velocity dev samples/flights' : `velocity ${name}`),
+      ),
+  );
+}

@@ -1,0 +1,73 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable, Writable } from 'node:stream';
+import { onTestFinished } from 'vitest';
+import type { Cli } from '../../../src/cli/cli.ts';
+import { runCli } from '../../../src/cli/run-cli.ts';
+import type { CliConfig } from '../../../src/config.ts';
+
+export interface RunOptions {
+  readonly folder?: string;
+  readonly config?: Partial<CliConfig>;
+  readonly stdin?: string;
+  readonly tty?: boolean;
+  /** Called with what a Ctrl-C would do, once something listens for it. */
+  readonly onInterruptible?: (interrupt: () => void) => void;
+}
+
+export interface Ran {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A folder of its own, gone when the test has ended. */
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'velocity-cli-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** The whole command line in this process, with nothing of this machine's environment in it. */
+export async function runVelocity(argv: readonly string[], options: RunOptions = {}): Promise<Ran> {
+  const folder = options.folder ?? (await temporaryFolder());
+  const stdout = memory();
+  const stderr = memory();
+  const isTty = options.tty === true;
+  const cli: Cli = {
+    config: {
+      configDirectory: join(folder, 'config'),
+      noColour: false,
+      contextName: undefined,
+      apiUrl: undefined,
+      apiKey: undefined,
+      ...options.config,
+    },
+    workingDirectory: folder,
+    stdin: Readable.from(options.stdin === undefined ? [] : [Buffer.from(options.stdin)]),
+    stdout: { stream: stdout.stream, isTty, columns: 80 },
+    stderr: { stream: stderr.stream, isTty, columns: 80 },
+    now: Date.now,
+    newId: () => crypto.randomUUID(),
+    onInterrupt: (callback) => {
+      options.onInterruptible?.(callback);
+      return () => {};
+    },
+    cleanups: [],
+    exitCode: 0,
+  };
+  const exitCode = await runCli(argv, cli);
+  return { exitCode, stdout: stdout.text(), stderr: stderr.text() };
+}
+
+function memory(): { stream: Writable; text(): string } {
+  const chunks: string[] = [];
+  const stream = new Writable({
+    write(chunk, _encoding, done) {
+      chunks.push(String(chunk));
+      done();
+    },
+  });
+  return { stream, text: () => chunks.join('') };
+}
