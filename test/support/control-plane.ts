@@ -1,0 +1,142 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import type { Resource } from '../../src/contract/kinds.ts';
+import { openPostgresStore } from '../../src/resources/postgres/postgres-store.ts';
+import type { ResourceKey, ResourceStore } from '../../src/resources/store.ts';
+import type { Pool } from '../../src/store/pool.ts';
+import { openPool } from '../../src/store/pool.ts';
+import { createTestDatabase } from './postgres.ts';
+import { startTemporal } from './temporal.ts';
+
+const mainFile = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const crashingWorkerFile = fileURLToPath(new URL('./crashing-worker.ts', import.meta.url));
+const pollMs = 10;
+
+/** A process of Velocity, as its users run it. */
+export interface ControlProcess {
+  /** JSON lines that it has logged. */
+  readonly log: readonly Record<string, unknown>[];
+  /** Resolves to its exit code, or to the signal that ended it. */
+  readonly exited: Promise<number | string>;
+  kill(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | string>;
+}
+
+/** A database and a Temporal of the caller's own; worker and operator are real processes. */
+export interface ControlPlane {
+  readonly pool: Pool;
+  /** The same database as a superuser, to look at everything. */
+  readonly superuserUrl: string;
+  readonly store: ResourceStore;
+  readonly temporal: Client;
+  startWorker(): Promise<ControlProcess>;
+  /**
+   * A worker that kills itself with SIGKILL just before or after its first run of an activity.
+   * Resolves when it has ended, to what ended it.
+   */
+  runCrashingWorker(at: { activity: string; moment: CrashMoment }): Promise<number | string>;
+  startOperator(): Promise<ControlProcess>;
+  /** Waits until the resource is as wanted; fails with what it was last. */
+  until(
+    key: ResourceKey,
+    wanted: (resource: Resource | undefined) => boolean,
+    withinMs?: number,
+  ): Promise<Resource | undefined>;
+  /** Ends every process, the database and Temporal. */
+  stop(): Promise<void>;
+}
+
+export type CrashMoment = 'before' | 'after';
+
+export async function startControlPlane(): Promise<ControlPlane> {
+  const [database, temporal] = await Promise.all([createTestDatabase(), startTemporal()]);
+  const pool = openPool({ connectionString: database.operatorUrl, application: 'test' });
+  const store = openPostgresStore({ pool, connectionString: database.operatorUrl });
+  const connection = await Connection.connect({ address: temporal.address });
+  const running = new Set<ControlProcess>();
+  const env = {
+    VELOCITY_DATABASE_URL: database.operatorUrl,
+    VELOCITY_TEMPORAL_ADDRESS: temporal.address,
+    VELOCITY_LOG_LEVEL: 'debug',
+  };
+  const start = async (args: string[]): Promise<ControlProcess> => {
+    const { process: started, ready } = spawnProcess(args, env);
+    running.add(started);
+    await ready;
+    return started;
+  };
+
+  return {
+    pool,
+    superuserUrl: database.superuserUrl,
+    store,
+    temporal: new Client({ connection }),
+    startWorker: () => start([mainFile, 'worker']),
+    runCrashingWorker: ({ activity, moment }) => {
+      const { process: crashing } = spawnProcess([crashingWorkerFile, activity, moment], env);
+      running.add(crashing);
+      return crashing.exited;
+    },
+    startOperator: () => start([mainFile, 'operator']),
+    until: async (key, wanted, withinMs = 30_000) => {
+      const deadline = performance.now() + withinMs;
+      for (;;) {
+        const resource = await store.find(key);
+        if (wanted(resource)) return resource;
+        if (performance.now() > deadline) {
+          throw new Error(`${key.kind} ${key.name} is ${JSON.stringify(resource ?? null)}`);
+        }
+        await sleep(pollMs);
+      }
+    },
+    stop: async () => {
+      await Promise.all([...running].map((each) => each.kill('SIGKILL')));
+      await connection.close();
+      await pool.close();
+      await temporal.stop();
+      await database.drop();
+    },
+  };
+}
+
+/** `ready` resolves once the process has said that it started. */
+function spawnProcess(
+  args: string[],
+  env: Record<string, string>,
+): { process: ControlProcess; ready: Promise<void> } {
+  const child = spawn(process.execPath, args, {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const log: Record<string, unknown>[] = [];
+  const other: string[] = [];
+  const ready = Promise.withResolvers<void>();
+  ready.promise.catch(() => undefined);
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const entry = parseLine(line);
+    if (entry === undefined) return void other.push(line);
+    log.push(entry);
+    if (entry['msg'] === 'process.started') ready.resolve();
+  });
+  createInterface({ input: child.stderr }).on('line', (line) => other.push(line));
+  const exited = once(child, 'exit').then(([code, signal]) => {
+    ready.reject(new Error(`${args.join(' ')} ended before it started:\n${other.join('\n')}`));
+    return (signal ?? code) as number | string;
+  });
+  const kill = (signal: 'SIGTERM' | 'SIGKILL'): Promise<number | string> => {
+    child.kill(signal);
+    return exited;
+  };
+  return { process: { log, exited, kill }, ready: ready.promise };
+}
+
+function parseLine(line: string): Record<string, unknown> | undefined {
+  try {
+    return JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+}
