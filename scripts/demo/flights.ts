@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createReadStream } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'csv-parse';
 import type { DemoApi, DemoRecord } from './dev-api.ts';
@@ -88,10 +88,11 @@ async function load(api: DemoApi, { root, devFolder }: Folders, options: Load): 
 
   const startedAt = performance.now();
   await runLoad(api, root, path.replace(/^\/api\//, ''), file);
+  await rm(file);
   const seconds = (performance.now() - startedAt) / 1_000;
   const rate = Math.round(missing.length / seconds).toLocaleString('en');
   console.log(
-    `✓ ${name}: ${missing.length.toLocaleString('en')} loaded in ${seconds.toFixed(1)} s (${rate} a second)\n`,
+    `✓ ${name}: ${missing.length.toLocaleString('en')} sent in ${seconds.toFixed(1)} s (${rate} a second)\n`,
   );
 }
 

@@ -1,6 +1,6 @@
 import type { ResourceRef } from '../contract/names.ts';
-import type { PlanStep } from '../schema/plan-schema.ts';
 import { quoteQualified } from '../schema/identifier.ts';
+import type { PlanStep } from '../schema/plan-schema.ts';
 import type { ActivityDeps } from './deps.ts';
 import { gatherSchema } from './gather-schema.ts';
 import { runDdl } from './run-ddl.ts';

@@ -8,8 +8,8 @@ import { concludeNotReady, concludeReady, letGo, refuseDeletion } from './conclu
 import type { ActivityDeps } from './deps.ts';
 import { findOfKind, gone } from './find-resource.ts';
 import { runDdl } from './run-ddl.ts';
-import { projectDomain } from './sql/project-domain.ts';
 import { deleteDomain, findDomain } from './sql/find-domain.ts';
+import { projectDomain } from './sql/project-domain.ts';
 import { nameThem } from './tenant-activities.ts';
 
 const dependentObjectsStillExist = '2BP01';

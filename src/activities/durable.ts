@@ -44,7 +44,8 @@ function toFailure(error: unknown, attempt: number): unknown {
     (racing.has(state) && attempt < racingAttemptsMax) ||
     (error instanceof VelocityError && errorCodes[error.code][2]);
   // What the database said is worth more to a person than what a caller of the API would read.
-  const message = state !== '' && error.cause instanceof Error ? error.cause.message : error.message;
+  const message =
+    state !== '' && error.cause instanceof Error ? error.cause.message : error.message;
   const type = error instanceof VelocityError ? error.code : error.name;
   const details = state === '' ? [] : [{ sqlState: state }];
   return ApplicationFailure.create({ message, type, details, nonRetryable: !helps, cause: error });

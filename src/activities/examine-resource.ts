@@ -1,6 +1,6 @@
-import type { Outcome } from '../contract/outcome.ts';
 import type { ResourceRef } from '../contract/names.ts';
 import { finalizer } from '../contract/names.ts';
+import type { Outcome } from '../contract/outcome.ts';
 import { dependenciesOf, findObstacle } from '../resources/dependencies.ts';
 import { isBeingDeleted, isReady, writeStatus } from '../resources/status.ts';
 import type { ActivityDeps } from './deps.ts';

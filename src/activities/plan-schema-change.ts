@@ -1,13 +1,14 @@
 import type { ResourceRef } from '../contract/names.ts';
-import type { Outcome } from '../contract/outcome.ts';
 import type { PlanStep } from '../schema/plan-schema.ts';
 import { concludeNotReady } from './conclude.ts';
 import type { ActivityDeps } from './deps.ts';
+import type { Examined } from './examine-resource.ts';
+import { examineResource } from './examine-resource.ts';
 import { gone } from './find-resource.ts';
 import { gatherSchema } from './gather-schema.ts';
 
 export type Planned =
-  | { readonly next: 'nothing'; readonly outcome: Outcome }
+  | Exclude<Examined, { next: 'provision' }>
   | {
       readonly next: 'apply';
       /** Of the spec that was planned for; another one wants another plan. */
@@ -19,6 +20,8 @@ export type Planned =
 
 /** Plans the way to the wanted schema and shows the plan in its status, or says why there is none. */
 export async function planSchemaChange(deps: ActivityDeps, ref: ResourceRef): Promise<Planned> {
+  const examined = await examineResource(deps, ref);
+  if (examined.next !== 'provision') return examined;
   const gathered = await gatherSchema(deps, ref);
   if (gathered === undefined) return { next: 'nothing', outcome: gone };
   const { schema, missing, plan } = gathered;
@@ -53,11 +56,12 @@ export async function planSchemaChange(deps: ActivityDeps, ref: ResourceRef): Pr
 /** Steps that run side by side with the traffic stand alone; what lies between runs in one go. */
 function batch(steps: readonly PlanStep[]): string[][] {
   const batches: string[][] = [];
-  let open: string[] | undefined;
+  let together = false;
   for (const { name, concurrently } of steps) {
-    if (open === undefined || concurrently) batches.push((open = []));
-    open.push(name);
-    if (concurrently) open = undefined;
+    const last = batches.at(-1);
+    if (last !== undefined && together && !concurrently) last.push(name);
+    else batches.push([name]);
+    together = !concurrently;
   }
   return batches;
 }

@@ -11,7 +11,7 @@ import type { ActivityDeps } from './deps.ts';
 import { findOfKind, gone } from './find-resource.ts';
 import { runDdl } from './run-ddl.ts';
 import { findLastRevision, reviveRevision, supersedeRevision } from './sql/active-revisions.ts';
-import { countLiveRecords, countedMax } from './sql/count-live-records.ts';
+import { countedMax, countLiveRecords } from './sql/count-live-records.ts';
 import { findDomain } from './sql/find-domain.ts';
 import { findReferrers, replaceReferences } from './sql/schema-references.ts';
 

@@ -11,6 +11,8 @@ export interface SeenResource {
   readonly obstacle: Obstacle | undefined;
   /** Something it waits for may have happened, or its time to try again has come. */
   readonly due: boolean;
+  /** Its workflow was started for all that is asked of it now. */
+  readonly started: boolean;
 }
 
 export type Decision =
@@ -43,6 +45,7 @@ const rules: readonly Rule[] = [
   [nothingToProvision, () => ({ do: 'accept' })],
   [alreadyReady, () => ({ do: 'nothing', settled: true })],
   [failedForGood, () => ({ do: 'nothing', settled: true })],
+  [underWay, () => ({ do: 'tryLater' })],
   [somethingMissing, (seen) => ({ do: 'wait', obstacle: seen.obstacle as Obstacle })],
   [failedJustNow, () => ({ do: 'tryLater' })],
   [always, start],
@@ -82,6 +85,13 @@ function alreadyReady({ resource }: SeenResource): boolean {
 
 function failedForGood({ resource }: SeenResource): boolean {
   return hasFailed(resource) && lastingFailures.has(findCondition(resource, 'Ready')?.reason ?? '');
+}
+
+/** What a workflow writes while it works is no news to it. */
+function underWay({ resource, started, due }: SeenResource): boolean {
+  const { status, metadata } = resource;
+  const described = status?.observedGeneration === metadata.generation;
+  return started && !due && (!described || status?.phase === 'Provisioning');
 }
 
 function somethingMissing({ obstacle }: SeenResource): boolean {

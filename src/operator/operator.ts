@@ -1,11 +1,12 @@
+import type { Resource } from '../contract/kinds.ts';
 import type { ReconciledKind } from '../contract/names.ts';
-import { reconcileWorkflowId, reconcilers } from '../contract/names.ts';
+import { confirmDeleteAnnotation, reconcilers, reconcileWorkflowId } from '../contract/names.ts';
 import type { Observe } from '../observe.ts';
 import { dependenciesOf } from '../resources/dependencies.ts';
 import { isReady } from '../resources/status.ts';
 import type { ResourceStore } from '../resources/store.ts';
-import { decide } from './decide.ts';
 import type { Decision, SeenResource } from './decide.ts';
+import { decide } from './decide.ts';
 import { Dependents, formatKey, parseKey } from './dependents.ts';
 import { gather } from './gather.ts';
 import { reportAccepted, reportWaiting } from './report-status.ts';
@@ -14,8 +15,8 @@ import { backoffMs, WorkQueue } from './work-queue.ts';
 
 /** Handling a key is a few small reads and a start; more at a time only queue in Postgres. */
 const concurrency = 4;
-/** Temporal or the store being away: from a blink to half a minute. */
-const errorBackoff = { firstMs: 100, lastMs: 30_000 };
+/** Temporal or the store being away: a try costs little, and its return is noticed soon. */
+const errorBackoff = { firstMs: 100, lastMs: 5_000 };
 /** Failed work and refused deletions: what they wait for tells nobody. */
 const laterBackoff = { firstMs: 5_000, lastMs: 300_000 };
 
@@ -37,6 +38,8 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
   const dependents = new Dependents();
   /** Keys that need nothing; all others are looked at again when a dependency changes. */
   const settled = new Set<string>();
+  /** What was asked of each key when its workflow was last started. */
+  const started = new Map<string, string>();
   /** How often a key was put off in a row. */
   const putOff = new Map<string, number>();
 
@@ -54,7 +57,12 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     if (resource === undefined) return forget(key);
     const dependencies = dependenciesOf(resource);
     dependents.note(key, dependencies);
-    const seen = await gather(store, { resource, dependencies, due });
+    const seen = await gather(store, {
+      resource,
+      dependencies,
+      due,
+      started: started.get(key) === askedOf(resource),
+    });
     await act(key, seen, decide(seen));
     wakeDependents(key, seen);
   }
@@ -79,7 +87,9 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
         return;
       }
       case 'start':
-        return startWorkflow(seen, decision.workflow);
+        await startWorkflow(seen, decision.workflow);
+        started.set(key, askedOf(resource));
+        return;
     }
   }
 
@@ -105,6 +115,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     const freed = [...dependents.dependenciesOf(key), ...dependents.dependentsOf(key)];
     dependents.forget(key);
     putOff.delete(key);
+    started.delete(key);
     for (const other of freed) wake(other);
   }
 
@@ -134,6 +145,13 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     signal,
   );
   await queue.close();
+}
+
+/** All that a workflow is started for: another answer wants another start. */
+function askedOf({ metadata }: Resource): string {
+  const { uid, generation, deletionTimestamp, annotations } = metadata;
+  const confirmed = annotations?.[confirmDeleteAnnotation];
+  return JSON.stringify([uid, generation, deletionTimestamp, confirmed]);
 }
 
 /** Keeps apart what went wrong: Temporal here, everything else is the store. */

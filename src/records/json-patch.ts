@@ -12,6 +12,9 @@ export interface JsonPatchOperation {
 /** Operations in one patch; a record has no more fields than this. */
 const operationsMax = 500;
 
+/** Members of every JavaScript object; fast-json-patch would throw for some of them. */
+const banned = new Set(['__proto__', 'constructor', 'prototype']);
+
 const operationNames = new Set(['add', 'remove', 'replace', 'move', 'copy', 'test']);
 
 /** A JSON Patch document (RFC 6902), its form checked; every problem at once. */
@@ -97,6 +100,14 @@ function problemsOf(operation: unknown, pointer: string): Problem[] {
       pointer: `${pointer}/from`,
       rule: 'format',
       message: 'must be a JSON pointer to a field',
+    });
+  }
+  for (const [member, pointed] of [['path', path], ['from', from]] as const) {
+    if (typeof pointed !== 'string' || !pointed.split('/').some((part) => banned.has(part))) continue;
+    problems.push({
+      pointer: `${pointer}/${member}`,
+      rule: 'unknown',
+      message: 'points to a place that no record has',
     });
   }
   if ((op === 'add' || op === 'replace' || op === 'test') && !('value' in operation)) {

@@ -38,12 +38,7 @@ export async function putRecord(
   const { expected, values } = expectedVersion(withoutId(requireObject(body), id), options.ifMatch);
   const current = await readRecord(ctx, sessionOf(ctx, schema, read), schema, read, id);
   if (current === undefined) {
-    if (options.ifMatch !== undefined) {
-      throw new VelocityError(
-        'PRECONDITION_FAILED',
-        `There is no record ${id} at version ${options.ifMatch}.`,
-      );
-    }
+    if (expected !== undefined) throw noRecordAt(id, expected);
     return createRecord(ctx, schema, values, { id: id.toLowerCase() });
   }
 

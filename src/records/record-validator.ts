@@ -28,9 +28,10 @@ ajv.addKeyword({
 });
 ajv.addKeyword({ keyword: 'x-velocity-integer', type: 'string', validate: withinInteger });
 
-function linearRegExp(pattern: string): { test(text: string): boolean } {
+/** Ajv keeps one expression for each `toString()`, so it must tell patterns apart. */
+function linearRegExp(pattern: string): { test(text: string): boolean; toString(): string } {
   const compiled = RE2JS.compile(pattern);
-  return { test: (text) => compiled.matcher(text).find() };
+  return { test: (text) => compiled.matcher(text).find(), toString: () => pattern };
 }
 
 const validators = new WeakMap<CompiledSchema, ValidateRecord>();

@@ -31,7 +31,9 @@ export function dependenciesOf(resource: Resource): Dependency[] {
       return [parent('Organisation', resource.spec.org, resource.spec.org)];
     case 'Domain':
       // Admission has checked that the namespace ends as the domain's own names say.
-      return [parent('Application', identifyDomain(resource)?.organisation ?? '', resource.spec.app)];
+      return [
+        parent('Application', identifyDomain(resource)?.organisation ?? '', resource.spec.app),
+      ];
     case 'SchemaDefinition':
       return [parent('Domain', namespace, undefined), ...referencesOfSchema(resource)];
     default:

@@ -148,7 +148,7 @@ function enqueue(
       statement: Statement,
       done: (error: Error | null, result: pg.QueryResult) => void,
     ): void => {
-      client.query(
+      void client.query(
         {
           ...(prepare && statement.name !== undefined && { name: statement.name }),
           text: statement.text,

@@ -10,23 +10,17 @@ const routeDrainMs = 300;
 /** A schema becomes a table, its history and the revision that the API serves. */
 export async function reconcileSchema(ref: ResourceRef): Promise<Outcome> {
   return untilSettled(ref, async () => {
-    const examined = await steps.examineResource(ref);
-    if (examined.next === 'retire') return retireSchema(ref);
-    if (examined.next === 'nothing') return examined.outcome;
-    return provisionSchema(ref);
+    const planned = await steps.planSchemaChange(ref);
+    if (planned.next === 'retire') return retireSchema(ref);
+    if (planned.next === 'nothing') return planned.outcome;
+
+    const { generation, planHash } = planned;
+    for (const batch of planned.batches) {
+      setCurrentDetails(`applies ${batch.join(', ')}`);
+      await longSteps.applySchemaSteps({ ref, generation, batch });
+    }
+    return steps.activateRevision({ ref, generation, planHash });
   });
-}
-
-async function provisionSchema(ref: ResourceRef): Promise<Outcome> {
-  const planned = await steps.planSchemaChange(ref);
-  if (planned.next === 'nothing') return planned.outcome;
-
-  const { generation, planHash } = planned;
-  for (const batch of planned.batches) {
-    setCurrentDetails(`applies ${batch.join(', ')}`);
-    await longSteps.applySchemaSteps({ ref, generation, batch });
-  }
-  return steps.activateRevision({ ref, generation, planHash });
 }
 
 /** The route goes first, so that nothing writes to a table about to go: closed, drained, dropped. */

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { chmod, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ProcessIdentity } from '../../src/process/dev/process-identity.ts';
@@ -49,6 +49,8 @@ export function startProgram(cwd: string, args: readonly string[]): Started {
 
 /** Starts `velocity dev` and waits until it says that it is ready. */
 export async function startDev(cwd: string, args: readonly string[]): Promise<DevRun> {
+  // Temporary folders are closed to others; PostgreSQL runs as another user when root runs this.
+  await chmod(cwd, 0o711);
   const started = startProgram(cwd, ['dev', ...args]);
   let ended = false;
   void started.exitCode.then(() => {

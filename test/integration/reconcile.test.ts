@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import type { Kind, Resource } from '../../src/contract/kinds.ts';
-import type { ResourceKey } from '../../src/resources/store.ts';
 import { findCondition, isReady } from '../../src/resources/status.ts';
+import type { ResourceKey } from '../../src/resources/store.ts';
 import type { ControlPlane } from '../support/control-plane.ts';
 import { startControlPlane } from '../support/control-plane.ts';
 import type { TestTenant } from '../support/manifests.ts';
@@ -115,7 +115,7 @@ describe('reconcile', () => {
     });
     const query = `VelocityObject = 'found' AND VelocityOrg = '${tenant.organisation}'`;
     await expect
-      .poll(async () => Array.fromAsync(plane.temporal.workflow.list({ query })), { timeout: 10_000 })
+      .poll(() => listWorkflows(query), { timeout: 10_000 })
       .toMatchObject([{ workflowId: id, type: 'reconcileSchema' }]);
   });
 
@@ -125,7 +125,10 @@ describe('reconcile', () => {
     const before = await plane.until(keyOf('SchemaDefinition', 'grown'), ready);
     const table = `${tenant.namespace.replaceAll('-', '_')}.grown_v1`;
     await plane.pool.query({ text: `insert into ${table} (title) values ('one')` });
-    const fields = [{ ...title, filterable: true }, { name: 'due', type: 'date', filterable: true }];
+    const fields = [
+      { ...title, filterable: true },
+      { name: 'due', type: 'date', filterable: true },
+    ];
     await plane.store.apply([tenant.schema('grown', { fields })]);
     const after = await plane.until(keyOf('SchemaDefinition', 'grown'), ready);
     expect(after?.status).toMatchObject({ activeRevision: 2, observedGeneration: 2 });
@@ -133,7 +136,9 @@ describe('reconcile', () => {
     expect(await rows(`select title, due from ${table}`)).toEqual([['one', null]]);
     expect(await activeRevisions('grown')).toEqual([[2, 2]]);
     expect(
-      await rows(`select count(*) from pg_indexes where tablename = 'grown_v1' and indexname like '%_idx'`),
+      await rows(
+        `select count(*) from pg_indexes where tablename = 'grown_v1' and indexname like '%_idx'`,
+      ),
     ).toEqual([[2]]);
   });
 
@@ -185,9 +190,10 @@ describe('waiting', () => {
     await plane.store.apply([binding(['reader', 'sales-admin'])]);
     await plane.until(key, ready);
     const bound = () =>
-      rows(`select organisation, actor_id, roles from platform.role_bindings where namespace = $1`, [
-        tenant.namespace,
-      ]);
+      rows(
+        `select organisation, actor_id, roles from platform.role_bindings where namespace = $1`,
+        [tenant.namespace],
+      );
     expect(await bound()).toEqual([[tenant.organisation, 'jo', ['reader', 'sales-admin']]]);
     await plane.store.delete(key);
     await plane.until(key, gone);
@@ -204,7 +210,9 @@ describe('deletion', () => {
     await plane.until(key, gone);
     expect(await tablesLike('empty')).toEqual([]);
     expect(await activeRevisions('empty')).toEqual([]);
-    expect(await rows(`select * from platform.history_tables where pg_table = 'empty_v1'`)).toEqual([]);
+    expect(await rows(`select * from platform.history_tables where pg_table = 'empty_v1'`)).toEqual(
+      [],
+    );
   });
 
   it('refuses while the schema holds records, until it is confirmed by name', async () => {
@@ -256,7 +264,9 @@ describe('deletion', () => {
     await plane.until(keyOf('Organisation', other.organisation, other.organisation), gone);
     const pgNamespace = other.namespace.replaceAll('-', '_');
     expect(await rows(`select from pg_namespace where nspname = $1`, [pgNamespace])).toEqual([]);
-    expect(await rows(`select from platform.domains where namespace = $1`, [other.namespace])).toEqual([]);
+    expect(
+      await rows(`select from platform.domains where namespace = $1`, [other.namespace]),
+    ).toEqual([]);
     expect(
       await rows(`select from pg_roles where rolname = $1`, [`velocity_${pgNamespace}`]),
     ).toEqual([]);
@@ -274,7 +284,9 @@ describe('deletion', () => {
     for (const name of names) await plane.until(keyOf('SchemaDefinition', name), gone);
     expect(await tablesLike('brief_')).toEqual([]);
     expect(
-      await rows(`select name from platform.schema_revisions where name like 'brief-%' and state = 'active'`),
+      await rows(
+        `select name from platform.schema_revisions where name like 'brief-%' and state = 'active'`,
+      ),
     ).toEqual([]);
   });
 
@@ -294,6 +306,12 @@ function provisionedAt(resource: Resource | undefined): string | undefined {
   return resource?.kind === 'SchemaDefinition' ? resource.status?.provisionedAt : undefined;
 }
 
+async function listWorkflows(query: string): Promise<{ workflowId: string; type: string }[]> {
+  const found: { workflowId: string; type: string }[] = [];
+  for await (const execution of plane.temporal.workflow.list({ query })) found.push(execution);
+  return found;
+}
+
 interface Sample {
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly namespace: string };
@@ -303,7 +321,11 @@ async function readSamples(): Promise<Sample[]> {
   const folder = fileURLToPath(new URL('../../samples/', import.meta.url));
   const names = await readdir(folder, { recursive: true });
   const texts = await Promise.all(
-    names.filter((name) => name.endsWith('.yaml')).map((name) => readFile(`${folder}${name}`, 'utf8')),
+    names
+      .filter((name) => name.endsWith('.yaml'))
+      .map((name) => readFile(`${folder}${name}`, 'utf8')),
   );
-  return texts.flatMap((text) => parseAllDocuments(text).map((document) => document.toJS() as Sample));
+  return texts.flatMap((text) =>
+    parseAllDocuments(text).map((document) => document.toJS() as Sample),
+  );
 }

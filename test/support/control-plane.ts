@@ -45,6 +45,8 @@ export interface ControlPlane {
     wanted: (resource: Resource | undefined) => boolean,
     withinMs?: number,
   ): Promise<Resource | undefined>;
+  /** Takes Temporal away with all that it knew; the answer brings an empty one back in its place. */
+  loseTemporal(): Promise<() => Promise<void>>;
   /** Ends every process, the database and Temporal. */
   stop(): Promise<void>;
 }
@@ -52,7 +54,8 @@ export interface ControlPlane {
 export type CrashMoment = 'before' | 'after';
 
 export async function startControlPlane(): Promise<ControlPlane> {
-  const [database, temporal] = await Promise.all([createTestDatabase(), startTemporal()]);
+  const [database, firstTemporal] = await Promise.all([createTestDatabase(), startTemporal()]);
+  let temporal = firstTemporal;
   const pool = openPool({ connectionString: database.operatorUrl, application: 'test' });
   const store = openPostgresStore({ pool, connectionString: database.operatorUrl });
   const connection = await Connection.connect({ address: temporal.address });
@@ -91,6 +94,12 @@ export async function startControlPlane(): Promise<ControlPlane> {
         }
         await sleep(pollMs);
       }
+    },
+    loseTemporal: async () => {
+      await temporal.stop();
+      return async () => {
+        temporal = await startTemporal({ port: Number(temporal.address.split(':').at(-1)) });
+      };
     },
     stop: async () => {
       await Promise.all([...running].map((each) => each.kill('SIGKILL')));

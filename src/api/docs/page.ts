@@ -34,10 +34,11 @@ export const pageHtml = `<!doctype html>
 `;
 
 export const pageCss = `
-:root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
+:root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif;
+  --scalar-custom-header-height: 52px; }
 body { margin: 0; }
-header { position: sticky; top: 0; z-index: 100; display: flex; flex-wrap: wrap; gap: .5rem 1.5rem;
-  align-items: center; padding: .5rem 1rem; border-bottom: 1px solid #8884; background: Canvas; }
+header { position: sticky; top: 0; z-index: 100; box-sizing: border-box; height: 52px;
+  display: flex; gap: 1.5rem; align-items: center; padding: 0 1rem; white-space: nowrap; border-bottom: 1px solid #8884; background: Canvas; }
 form { display: flex; gap: .5rem; align-items: center; }
 input { width: 22rem; max-width: 50vw; padding: .3rem .5rem; font: inherit; }
 button { padding: .3rem .8rem; font: inherit; cursor: pointer; }

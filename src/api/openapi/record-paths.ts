@@ -22,7 +22,7 @@ export function describeRecordPaths(
   operations: UsableOperations,
 ): DescribedSchema {
   const name = schema.path.replaceAll('/', '.');
-  const tag = `${schema.namespace} ${schema.name} ${schema.version}`;
+  const tag = `${schema.name} ${schema.version} · ${schema.namespace}`;
   const read = operations.get('read');
   const create = operations.get('create');
   const update = operations.get('update');

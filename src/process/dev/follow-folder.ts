@@ -77,5 +77,19 @@ function printReport(console: DevConsole, report: FolderReport): void {
     const advice = hint === undefined ? '' : ` (${hint})`;
     console.log(source, `${file}:${line}: ${message}${advice}; not applied`);
   }
-  for (const warning of report.warnings) console.log(source, warning);
+  for (const warning of groupWarnings(report.warnings)) console.log(source, warning);
+}
+
+/** Twenty files that say the same are one line; a warning begins with its file and a colon. */
+function groupWarnings(warnings: readonly string[]): string[] {
+  const filesByText = new Map<string, string[]>();
+  for (const warning of warnings) {
+    const [, file = '', text = warning] = /^([^\s:]+): (.*)$/s.exec(warning) ?? [];
+    const files = filesByText.get(text) ?? [];
+    filesByText.set(text, [...files, file]);
+  }
+  return [...filesByText].map(([text, [first = '', ...others]]) => {
+    const more = others.length === 0 ? '' : ` and ${others.length} more`;
+    return first === '' ? text : `${first}${more}: ${text}`;
+  });
 }

@@ -6,7 +6,7 @@ import { migrate } from '../../store/migrate.ts';
 import type { DevContext } from './dev-context.ts';
 import { postgresUrl, startPostgresServer, superuserName } from './postgres-server.ts';
 import type { OnSpawn } from './process-identity.ts';
-import { findDataFolder, writeJsonFile } from './state-folder.ts';
+import { placeDataFolder, writeJsonFile } from './state-folder.ts';
 import type { Running } from './supervisor.ts';
 
 const databaseName = 'velocity';
@@ -55,7 +55,7 @@ export async function startDatabase(context: DevContext): Promise<DevDatabase> {
 /** Answers the superuser's address of the embedded database. */
 async function startPostgres(context: DevContext): Promise<string> {
   const { folder, ports, secrets, console, supervisor, signal } = context;
-  const dataDir = await findDataFolder(folder);
+  const dataDir = await placeDataFolder(folder);
   const start = (onSpawn: OnSpawn): Promise<Running> =>
     startPostgresServer({
       onSpawn,

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import {
   chmod,
   chown,
@@ -68,7 +68,7 @@ export async function openStateFolder(cwd: string): Promise<StateFolder> {
   return folder;
 }
 
-/** Where the data really are: PostgreSQL may be unable to follow the link itself. */
+/** Where the data really are, link or not. */
 export async function findDataFolder(folder: StateFolder): Promise<string> {
   return realpath(folder.postgres).catch(() => folder.postgres);
 }
@@ -81,7 +81,6 @@ export async function prepareStateFolder(folder: StateFolder): Promise<void> {
     if (name.endsWith('.log') && (await stat(log)).size > logBytesMax)
       await rename(log, `${log}.1`);
   }
-  await placeDataFolder(folder.postgres);
 }
 
 /** Removes everything but the lock, which the caller holds. */
@@ -101,19 +100,23 @@ export async function forgetReport(folder: StateFolder): Promise<void> {
 }
 
 /**
- * Below a folder that is closed to others (/root, say), the user that PostgreSQL runs as under
- * root cannot reach its data: it then lives in /var/lib/velocity, and `.velocity/postgres` is a
- * link to it.
+ * Where the data are kept, for PostgreSQL, which may be unable to follow a link itself. Below a
+ * folder that is closed to others (/root, say), the user that PostgreSQL runs as under root cannot
+ * reach its data: they then live in /var/lib/velocity, and `.velocity/postgres` is a link to them.
  */
-async function placeDataFolder(path: string): Promise<void> {
+export async function placeDataFolder(folder: StateFolder): Promise<string> {
+  const path = folder.postgres;
   const user = await getServerUser();
-  if (user === undefined || (await exists(path)) || (await isReachable(path, user))) return;
-  const name = createHash('sha256').update(path).digest('hex').slice(0, 16);
-  const target = join(reachableHome, `data-${name}`);
-  await makeReachableHome();
-  await mkdir(target, { recursive: true, mode: 0o700 });
-  await chown(target, user.uid, user.gid);
-  await symlink(target, path);
+  if (user !== undefined && !(await exists(path)) && !(await isReachable(path, user))) {
+    // Never derived from the path: a folder that was moved keeps its data, a new one in its place
+    // must not find them.
+    const target = join(reachableHome, `data-${randomUUID()}`);
+    await makeReachableHome();
+    await mkdir(target, { recursive: true, mode: 0o700 });
+    await chown(target, user.uid, user.gid);
+    await symlink(target, path);
+  }
+  return findDataFolder(folder);
 }
 
 /** Undefined when the file does not exist; a file that is not JSON is an error. */

@@ -10,12 +10,13 @@ const settled = { do: 'nothing', settled: true };
 
 function decideOn(
   over: Parameters<typeof resourceOf>[1],
-  seen: { obstacle?: typeof obstacle; due?: boolean } = {},
+  seen: { obstacle?: typeof obstacle; due?: boolean; started?: boolean } = {},
 ) {
   return decide({
     resource: resourceOf('SchemaDefinition', over),
     obstacle: seen.obstacle,
     due: seen.due ?? false,
+    started: seen.started ?? false,
   });
 }
 
@@ -32,6 +33,14 @@ describe('decide', () => {
     expect(decideOn({ status: { ...ready, observedGeneration: 1 } })).toEqual(start);
   });
 
+  it('does not tell a workflow what it has just written itself', () => {
+    const underWay = { status: { phase: 'Provisioning', observedGeneration: 2 } };
+    expect(decideOn({}, { started: true })).toEqual({ do: 'tryLater' });
+    expect(decideOn(underWay, { started: true })).toEqual({ do: 'tryLater' });
+    expect(decideOn(underWay, { started: true, due: true })).toEqual(start);
+    expect(decideOn(underWay)).toEqual(start);
+  });
+
   it('waits for what is missing and names it', () => {
     expect(decideOn({}, { obstacle })).toEqual({ do: 'wait', obstacle });
   });
@@ -42,7 +51,9 @@ describe('decide', () => {
 
   it('accepts kinds that have nothing to provision', () => {
     const resource = resourceOf('AuthStrategy');
-    expect(decide({ resource, obstacle: undefined, due: false })).toEqual({ do: 'accept' });
+    expect(decide({ resource, obstacle: undefined, due: false, started: false })).toEqual({
+      do: 'accept',
+    });
   });
 
   it('starts a deletion whatever else there is to say', () => {

@@ -33,7 +33,10 @@ describe('status', () => {
       status: {
         activeRevision: 3,
         plan: { hash: 'x' },
-        conditions: [condition('Deletion', 'False', 'HoldsRecords'), condition('Other', 'True', 'X')],
+        conditions: [
+          condition('Deletion', 'False', 'HoldsRecords'),
+          condition('Other', 'True', 'X'),
+        ],
       },
     });
     const update = {

@@ -1,0 +1,77 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { open, readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { environment } from '../../src/config.ts';
+
+const readyWithinMs = 20_000;
+const readyPollMs = 50;
+const sampleMs = 200;
+/** Linux counts CPU time in these (sysconf(_SC_CLK_TCK), 100 on every platform it runs on). */
+const ticksPerSecond = 100;
+
+export interface Service {
+  readonly name: string;
+  readonly port: number;
+  /** The largest resident set seen since the start, in MB. */
+  peakRssMb(): number;
+  /** CPU seconds used so far. */
+  cpuSeconds(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+export interface ServiceOptions {
+  readonly name: string;
+  /** Arguments of node. */
+  readonly command: readonly string[];
+  readonly port: number;
+  readonly env: Readonly<Record<string, string>>;
+  /** Its log goes to this file, as it would in production. */
+  readonly logFile: string;
+}
+
+/** A service in a process of its own; resolves once /healthz answers. */
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const { name, port } = options;
+  const log = await open(options.logFile, 'a');
+  const child = spawn(process.execPath, [...options.command], {
+    env: { ...environment(), ...options.env },
+    stdio: ['ignore', log.fd, log.fd],
+  });
+  await log.close();
+  const exited = once(child, 'exit');
+  const { pid } = child;
+  if (pid === undefined) throw new Error(`${name} could not be started`);
+  let peakKb = 0;
+  const timer = setInterval(() => {
+    void readRssKb(pid).then((kb) => {
+      peakKb = Math.max(peakKb, kb);
+    });
+  }, sampleMs);
+  const stop = async (): Promise<void> => {
+    clearInterval(timer);
+    child.kill('SIGTERM');
+    await exited;
+  };
+  for (const deadline = performance.now() + readyWithinMs; ; await sleep(readyPollMs)) {
+    const answer = await fetch(`http://127.0.0.1:${port}/healthz`).catch(() => undefined);
+    if (answer?.ok === true) break;
+    if (child.exitCode === null && performance.now() < deadline) continue;
+    await stop();
+    const told = await readFile(options.logFile, 'utf8');
+    throw new Error(`${name} did not start:\n${told.slice(-2_000)}`);
+  }
+  return { name, port, peakRssMb: () => peakKb / 1_024, cpuSeconds: () => readCpu(pid), stop };
+}
+
+async function readRssKb(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0);
+}
+
+/** Fields 14 and 15 of /proc/PID/stat, counted behind the name, which may hold spaces. */
+async function readCpu(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / ticksPerSecond;
+}
