@@ -1,6 +1,7 @@
 -- runs as: superuser
 -- The audit log. platform.audit_insert() is its only writer, and only functions owned by
--- velocity_audit may call that.
+-- velocity_audit may call that. Every SECURITY DEFINER function names pg_temp last in its path: left
+-- out it is searched first, and a temporary table called pg_class would stand in for the real one.
 
 create sequence if not exists platform.audit_log_id;
 alter sequence platform.audit_log_id owner to velocity_audit;
@@ -44,7 +45,7 @@ create or replace function platform.suffixed_name(p_name text, p_suffix text) re
 -- This month and `p_months` ahead always have a partition; the default one catches what no month does.
 create or replace function platform.ensure_month_partitions(
   p_namespace text, p_table text, p_column text, p_months integer
-) returns void language plpgsql security definer set search_path = pg_catalog
+) returns void language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_from    timestamptz;
@@ -80,7 +81,7 @@ create or replace function platform.audit_insert(
   p_versions bigint[], p_operations text[], p_previous_ids bigint[], p_payloads jsonb[],
   p_outcome text default 'ok', p_layer text default null
 ) returns void
-  language plpgsql volatile security definer set search_path = pg_catalog
+  language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
   insert into platform.audit_log
@@ -110,11 +111,14 @@ revoke execute on function platform.audit_insert(text, text, bigint[], timestamp
 create or replace function platform.audit_event(
   p_organisation text, p_path text, p_entity_id uuid, p_operation text, p_outcome text, p_layer text, p_payload jsonb
 ) returns void
-  language plpgsql volatile security definer set search_path = pg_catalog
+  language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if p_outcome = 'ok' and p_operation in ('create', 'update', 'delete', 'restore', 'purge') then
+  if p_outcome is distinct from 'denied' and lower(trim(p_operation)) in ('create', 'update', 'delete', 'restore', 'purge') then
     raise exception 'writes of records are audited by the triggers of their table' using errcode = 'insufficient_privilege';
+  end if;
+  if p_outcome is null or p_outcome not in ('ok', 'denied') or p_operation !~ '^[a-z][a-z0-9.-]{0,62}$' then
+    raise exception 'an audit event has a lower-case operation and the outcome ok or denied' using errcode = 'invalid_parameter_value';
   end if;
   perform platform.audit_insert(p_organisation, p_path, array[nextval('platform.audit_log_id')], array[clock_timestamp()],
     array[p_entity_id], array[null::bigint], array[p_operation], array[null::bigint], array[p_payload], p_outcome, p_layer);

@@ -43,6 +43,20 @@ begin
 end
 $$;
 
+-- The same for whoever inserts a record that claims a past.
+create or replace function platform.first_version() returns trigger
+  language plpgsql
+as $$
+begin
+  new.version    := 1;
+  new.created_at := platform.occurred_at();
+  new.created_by := platform.actor();
+  new.updated_at := new.created_at;
+  new.updated_by := new.created_by;
+  return new;
+end
+$$;
+
 create or replace function platform.refuse_truncate() returns trigger
   language plpgsql
 as $$
@@ -57,7 +71,7 @@ $$;
 create or replace function platform.sync_history(
   p_namespace text, p_table text, p_history text, p_organisation text, p_path text, p_revision integer, p_audit boolean
 ) returns void
-  language plpgsql security definer set search_path = pg_catalog
+  language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_system  constant text[] := '{id,version,created_at,created_by,updated_at,updated_by,deleted_at,archived_at,archive_ref}';
@@ -72,6 +86,17 @@ begin
   if exists (select from pg_class where oid = v_table and relowner <> 'velocity_operator'::regrole) then
     raise exception '%.% is not a record table', p_namespace, p_table using errcode = 'insufficient_privilege';
   end if;
+
+  -- A type of somebody's own brings code along (a check, a cast), which would run as velocity_audit.
+  for v_column in
+    select a.attname, format_type(a.atttypid, a.atttypmod) as type
+      from pg_attribute a join pg_type t on t.oid = a.atttypid
+     where a.attrelid = v_table and a.attnum > 0 and not a.attisdropped
+       and t.typnamespace <> 'pg_catalog'::regnamespace
+  loop
+    raise exception 'column % has the type %: history keeps built-in types only', v_column.attname, v_column.type
+      using errcode = 'insufficient_privilege';
+  end loop;
 
   if to_regclass(format('%I.%I', p_namespace, p_history)) is null then
     execute format(
@@ -137,7 +162,7 @@ begin
 
   execute format($f$
     create or replace function %1$I.%2$I() returns trigger
-      language plpgsql security definer set search_path = pg_catalog
+      language plpgsql security definer set search_path = pg_catalog, pg_temp
     as $body$
     declare
       v_actor      text := platform.actor();
@@ -145,6 +170,10 @@ begin
       v_request_id text := platform.setting('request_id');
       v_done       text;
     begin
+      -- On another table this function would forge the history of its own.
+      if tg_table_schema <> %5$L or tg_table_name <> %6$L then
+        raise exception 'this is the history of another table' using errcode = 'insufficient_privilege';
+      end if;
       with changed as (
         select %3$s, n.updated_at as _at, 'create' as _operation, null::bigint as _previous_id,
                coalesce((select platform.refuse('VE020', 'id', 0::bigint)
@@ -165,7 +194,7 @@ begin
   -- previous entry is a sub-select and so stays an index probe of one partition.
   execute format($f$
     create or replace function %1$I.%2$I() returns trigger
-      language plpgsql security definer set search_path = pg_catalog set enable_nestloop = off
+      language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_nestloop = off
     as $body$
     declare
       v_actor      text := platform.actor();
@@ -173,6 +202,10 @@ begin
       v_request_id text := platform.setting('request_id');
       v_done       text;
     begin
+      -- On another table this function would forge the history of its own.
+      if tg_table_schema <> %10$L or tg_table_name <> %11$L then
+        raise exception 'this is the history of another table' using errcode = 'insufficient_privilege';
+      end if;
       with changed as (
         select %3$s, n.updated_at as _at,
                case when o.deleted_at is null and n.deleted_at is not null then 'delete'
@@ -192,12 +225,13 @@ begin
     p_namespace, platform.suffixed_name(p_history, '_update'),
     (select string_agg('n.' || quote_ident(attname), ', ' order by attnum)
        from pg_attribute where attrelid = v_table and attnum > 0 and not attisdropped),
-    v_head, format('%I.%I', p_namespace, p_history), format(v_state, 'o'), format(v_state, 'n'), v_same, v_entries);
+    v_head, format('%I.%I', p_namespace, p_history), format(v_state, 'o'), format(v_state, 'n'), v_same, v_entries,
+    p_namespace, p_table);
 
   -- A row really deleted (psql, a purge): the last state, one version on, as a purge.
   execute format($f$
     create or replace function %1$I.%2$I() returns trigger
-      language plpgsql security definer set search_path = pg_catalog
+      language plpgsql security definer set search_path = pg_catalog, pg_temp
     as $body$
     declare
       v_actor      text := platform.actor();
@@ -205,6 +239,10 @@ begin
       v_request_id text := platform.setting('request_id');
       v_done       text;
     begin
+      -- On another table this function would forge the history of its own.
+      if tg_table_schema <> %5$L or tg_table_name <> %6$L then
+        raise exception 'this is the history of another table' using errcode = 'insufficient_privilege';
+      end if;
       insert into platform.purged_records (pg_namespace, pg_table, id) select %5$L, %6$L, o.id from old_rows o;
       with changed as (
         select %3$s,
@@ -239,7 +277,7 @@ grant execute on function platform.sync_history(text, text, text, text, text, in
 
 -- Drops the history of a record table that no longer exists. Idempotent.
 create or replace function platform.drop_history(p_namespace text, p_table text) returns void
-  language plpgsql security definer set search_path = pg_catalog
+  language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_history text;
@@ -263,31 +301,71 @@ alter function platform.drop_history(text, text) owner to velocity_audit;
 revoke execute on function platform.drop_history(text, text) from public;
 grant execute on function platform.drop_history(text, text) to velocity_operator;
 
--- The owner of a namespace may drop any object in it, whoever owns that. History is the exception:
--- only drop_history, which runs as velocity_audit, gets past this trigger.
-create or replace function platform.guard_history() returns event_trigger
-  language plpgsql set search_path = pg_catalog
+-- The owner of a namespace may drop any object in it, whoever owns that, and may rename it or give it
+-- away. History is the exception: only drop_history, which runs as velocity_audit, gets past these.
+create or replace function platform.is_trusted() returns boolean
+  language sql stable
+  return current_user = 'velocity_audit'
+      or (select r.rolsuper from pg_catalog.pg_roles r where r.rolname = current_user);
+
+create or replace function platform.guard_dropped() returns event_trigger
+  language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_dropped record;
 begin
-  if current_user <> 'velocity_operator' then
+  if platform.is_trusted() then
     return;
   end if;
   for v_dropped in
     select d.object_identity
       from pg_event_trigger_dropped_objects() as d
-      join platform.history_tables h
-        on d.schema_name = h.pg_namespace
-       -- Partitions and functions carry the table's name, cut at 45 bytes where it is long.
-       and left(d.object_name, least(octet_length(h.history), 45)) = left(h.history, 45)
-       and d.object_name <> h.pg_table
-     where d.object_type in ('table', 'function')
+      join platform.history_tables h on h.pg_namespace = d.schema_name
+     where (d.object_type = 'table'
+            and (d.object_name in (h.history, platform.suffixed_name(h.history, '_default'))
+                 or (d.object_name ~ '_[0-9]{6}$' and d.object_name = platform.suffixed_name(h.history, right(d.object_name, 7)))))
+        or (d.object_type = 'index' and d.object_name = platform.suffixed_name(h.history, '_id'))
+        or (d.object_type = 'function'
+            and split_part(d.address_names[2], '(', 1) in (platform.suffixed_name(h.history, '_create'),
+                platform.suffixed_name(h.history, '_update'), platform.suffixed_name(h.history, '_purge')))
   loop
     raise exception 'history is dropped by platform.drop_history only (%)', v_dropped.object_identity
       using errcode = 'insufficient_privilege';
   end loop;
 end
 $$;
-drop event trigger if exists velocity_guard_history;
-create event trigger velocity_guard_history on sql_drop execute function platform.guard_history();
+
+-- Two ways round the rules above: a namespace under another name or owner, and a function in
+-- platform that overloads one of ours, which functions that run as velocity_audit would then call.
+create or replace function platform.guard_changed() returns event_trigger
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_command record;
+begin
+  if platform.is_trusted() then
+    return;
+  end if;
+  for v_command in select * from pg_event_trigger_ddl_commands() loop
+    if v_command.classid = 'pg_namespace'::regclass
+       and exists (select from pg_class c where c.relnamespace = v_command.objid and c.relowner = 'velocity_audit'::regrole) then
+      raise exception 'the namespace % holds history: it keeps its name and its owner', v_command.object_identity
+        using errcode = 'insufficient_privilege';
+    end if;
+    if v_command.classid = 'pg_proc'::regclass
+       and exists (select from pg_proc mine join pg_proc other on other.pronamespace = mine.pronamespace and other.proname = mine.proname
+                    where mine.oid = v_command.objid and mine.pronamespace = 'platform'::regnamespace
+                      and other.proowner <> mine.proowner) then
+      raise exception '% would overload a function of the platform', v_command.object_identity
+        using errcode = 'insufficient_privilege';
+    end if;
+  end loop;
+end
+$$;
+drop event trigger if exists velocity_guard_dropped;
+create event trigger velocity_guard_dropped on sql_drop execute function platform.guard_dropped();
+drop event trigger if exists velocity_guard_changed;
+create event trigger velocity_guard_changed on ddl_command_end
+  when tag in ('ALTER SCHEMA', 'CREATE FUNCTION', 'ALTER FUNCTION', 'CREATE PROCEDURE', 'ALTER PROCEDURE',
+               'ALTER ROUTINE', 'CREATE AGGREGATE', 'ALTER AGGREGATE')
+  execute function platform.guard_changed();

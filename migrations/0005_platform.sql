@@ -126,6 +126,16 @@ create or replace trigger role_bindings_notify after insert or update or delete 
 create or replace trigger api_keys_notify after insert or update or delete on platform.api_keys
   for each statement execute function platform.notify_registry();
 
+-- A key issued or revoked changes what the status of its resource must say.
+create or replace function platform.notify_key_resource() returns trigger language plpgsql as $$
+begin
+  perform pg_notify('velocity_resources', 'ApiKey/' || new.namespace || '/' || new.name);
+  return null;
+end
+$$;
+create or replace trigger api_keys_notify_resource after insert or update of key_hash, revoked_at on platform.api_keys
+  for each row execute function platform.notify_key_resource();
+
 -- Idempotency keys: claimed before the write and answered by the write's own statement, all in one
 -- transaction, so a refusal leaves no claim behind. Only the functions below touch the table.
 create table if not exists platform.idempotency_keys (
@@ -147,7 +157,7 @@ create index if not exists idempotency_keys_created_at on platform.idempotency_k
 create or replace function platform.idempotency_claim(
   p_organisation text, p_actor text, p_route text, p_key text, p_body_hash bytea
 ) returns void
-  language plpgsql volatile security definer set search_path = pg_catalog
+  language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_hash bytea;
@@ -173,7 +183,7 @@ create or replace function platform.idempotency_keep(
   p_organisation text, p_actor text, p_route text, p_key text, p_body_hash bytea,
   p_status integer, p_record_id uuid, p_record_version bigint, p_body text
 ) returns void
-  language sql volatile security definer set search_path = pg_catalog
+  language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
   insert into platform.idempotency_keys (organisation, actor, route, key, body_hash, status, record_id, record_version, body)
   values (p_organisation, p_actor, p_route, p_key, p_body_hash, p_status, p_record_id, p_record_version, p_body)
@@ -181,7 +191,7 @@ $$;
 
 create or replace function platform.idempotency_answer(p_organisation text, p_actor text, p_route text, p_key text)
   returns table (status smallint, id uuid, version bigint, body text)
-  language sql stable security definer set search_path = pg_catalog
+  language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
   select k.status, k.record_id, k.record_version, k.body
     from platform.idempotency_keys k
@@ -190,7 +200,7 @@ $$;
 
 -- Forgets answers older than a day, a bounded number at a time.
 create or replace function platform.idempotency_sweep(p_limit integer) returns bigint
-  language sql volatile security definer set search_path = pg_catalog
+  language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
   with old as (
     select k.ctid from platform.idempotency_keys k
@@ -206,7 +216,7 @@ $$;
 -- velocity_operator because a referrer that the caller may not see still counts. A cascade fires the
 -- same trigger on its referrers; all of one transaction's cascades share the bound.
 create or replace function platform.propagate_delete() returns trigger
-  language plpgsql volatile security definer set search_path = pg_catalog
+  language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_rows_max constant bigint := 10000;
@@ -216,8 +226,7 @@ declare
   v_total bigint;
   v_found boolean;
 begin
-  if not exists (select from new_rows n join old_rows o on o.id = n.id
-                  where n.deleted_at is not null and o.deleted_at is null) then
+  if not exists (select from new_rows where deleted_at is not null) then
     return null;
   end if;
   for v_reference in
@@ -225,8 +234,9 @@ begin
      where target_namespace = tg_table_schema and target_table = tg_table_name
      order by source_namespace, source_table, source_column
   loop
-    v_keys := format('select n.%I from new_rows n join old_rows o on o.id = n.id
-                       where n.deleted_at is not null and o.deleted_at is null', v_reference.target_column);
+    -- NOT IN is a hashed look-up; a join's plan might compare 10,000 rows with 10,000.
+    v_keys := format('select n.%I from new_rows n where n.deleted_at is not null
+                         and n.id not in (select o.id from old_rows o where o.deleted_at is not null)', v_reference.target_column);
     if v_reference.on_delete = 'restrict' then
       execute format('select exists (select from %I.%I r where r.deleted_at is null and r.%I in (%s))',
         v_reference.source_namespace, v_reference.source_table, v_reference.source_column, v_keys) into v_found;
@@ -236,17 +246,21 @@ begin
       end if;
       continue;
     end if;
+    -- Counted before anything is written, and no further than the bound.
+    v_total := coalesce(nullif(current_setting('velocity.cascaded', true), '')::bigint, 0);
+    execute format('select count(*) from (select from %I.%I r where r.deleted_at is null and r.%I in (%s) limit $1) as reached',
+      v_reference.source_namespace, v_reference.source_table, v_reference.source_column, v_keys)
+      into v_count using v_rows_max - v_total + 1;
+    if v_total + v_count > v_rows_max then
+      raise exception 'the delete would reach more than % other records', v_rows_max using errcode = 'VE012';
+    end if;
+    continue when v_count = 0;
+    perform set_config('velocity.cascaded', (v_total + v_count)::text, true);
     execute format('update %I.%I r set %s where r.deleted_at is null and r.%I in (%s)',
       v_reference.source_namespace, v_reference.source_table,
       case v_reference.on_delete when 'setNull' then format('%I = null', v_reference.source_column)
                                  else 'deleted_at = platform.occurred_at()' end,
       v_reference.source_column, v_keys);
-    get diagnostics v_count = row_count;
-    v_total := coalesce(nullif(current_setting('velocity.cascaded', true), '')::bigint, 0) + v_count;
-    perform set_config('velocity.cascaded', v_total::text, true);
-    if v_total > v_rows_max then
-      raise exception 'the delete would reach more than % other records', v_rows_max using errcode = 'VE012';
-    end if;
   end loop;
   return null;
 end

@@ -63,7 +63,7 @@ export interface RequestFinished {
 
 export type Observe = (observation: Observation) => void;
 
-export interface LogLine {
+interface LogLine {
   readonly level: Exclude<LogLevel, 'silent'>;
   readonly message: string;
   readonly fields: Readonly<Record<string, unknown>>;
@@ -145,10 +145,9 @@ const logBufferBytes = 4_096;
 const logFlushMs = 250;
 
 function writeLog(logger: Logger, observation: Observation): void {
-  const level = levelOf(observation);
-  if (!logger.isLevelEnabled(level)) return;
-  const { type, ...fields } = observation;
-  logger[level](fields, type);
+  if (!logger.isLevelEnabled(levelOf(observation))) return;
+  const { level, message, fields } = toLogLine(observation);
+  logger[level](fields, message);
 }
 
 /** Error and its causes, with the stack of the outermost; nothing of what a caller sent. */

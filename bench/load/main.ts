@@ -10,7 +10,7 @@ type Run = Extract<LoaderRequest, { type: 'run' }>;
 
 process.on('message', (message: LoaderRequest) => {
   if (message.type === 'records') {
-    state = createState(message.ids);
+    state = { ...createState(message.ids), orders: state.orders };
     answer({ type: 'ready' });
     return;
   }
@@ -27,7 +27,13 @@ function answer(message: LoaderAnswer): void {
 
 /** Every connection sends its next request as soon as the last one is answered. */
 async function run(message: Run): Promise<LoadResult> {
-  const { operation, target, connections, seconds, requestsMax = Number.MAX_SAFE_INTEGER } = message;
+  const {
+    operation,
+    target,
+    connections,
+    seconds,
+    requestsMax = Number.MAX_SAFE_INTEGER,
+  } = message;
   const latencies: number[] = [];
   let sent = 0;
   let ending = false;
@@ -66,7 +72,10 @@ async function run(message: Run): Promise<LoadResult> {
   }, seconds * 1_000);
   try {
     const all = open.map((connection, index) =>
-      drive(connection, requestsOf(operation, { state, target }, { connection: index, connections })),
+      drive(
+        connection,
+        requestsOf(operation, { state, target }, { connection: index, connections }),
+      ),
     );
     await Promise.race([Promise.all(all), failed.promise]);
   } finally {

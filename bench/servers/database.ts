@@ -8,8 +8,7 @@ import {
   startPostgresServer,
   superuserName,
 } from '../../src/process/dev/postgres-server.ts';
-import { makeServerFolder } from '../../src/process/dev/server-user.ts';
-import { getServerUser } from '../../src/process/dev/server-user.ts';
+import { getServerUser, makeServerFolder } from '../../src/process/dev/server-user.ts';
 import { ensureDatabase } from '../../src/store/ensure-database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 
@@ -48,7 +47,8 @@ export async function startDatabase(): Promise<BenchDatabase> {
   const folder = await mkdtemp(join(tmpdir(), 'velocity-bench-'));
   await makeServerFolder(folder, await getServerUser());
   const port = await findFreePort();
-  const url = (user: string, database = databaseName): string => postgresUrl({ port, user, database });
+  const url = (user: string, database = databaseName): string =>
+    postgresUrl({ port, user, database });
   const server = await startPostgresServer({
     dataDir: join(folder, 'data'),
     logFile: join(folder, 'postgres.log'),

@@ -1,5 +1,4 @@
 import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { LoaderAnswer, LoaderRequest, LoadResult } from '../load/messages.ts';
 
@@ -16,14 +15,13 @@ export interface Loader {
 /** The third process, which makes the load. */
 export function startLoader(): Loader {
   const child = fork(program, [], { stdio: 'inherit' });
+  let asked: PromiseWithResolvers<LoaderAnswer> | undefined;
+  child.on('message', (answer: LoaderAnswer) => asked?.resolve(answer));
+  child.on('exit', () => asked?.reject(new Error('the loader ended')));
   const ask = async (message: LoaderRequest): Promise<LoaderAnswer> => {
-    const answered = once(child, 'message');
-    const exited = once(child, 'exit').then((): never => {
-      throw new Error('the loader ended');
-    });
-    exited.catch(() => {});
+    asked = Promise.withResolvers();
     child.send(message);
-    const [answer] = (await Promise.race([answered, exited])) as [LoaderAnswer];
+    const answer = await asked.promise;
     if (answer.type === 'failed') throw new Error(answer.message);
     return answer;
   };

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 
 /** 28 random bytes and 4 of checksum: 43 characters of base64url without padding. */
 const randomBytesCount = 28;
@@ -32,9 +32,9 @@ export function verifyApiKeyFormat(text: string): boolean {
 
 /** What is stored of a key: SHA-256 of the whole text. 28 random bytes need no slow hash. */
 export function hashApiKey(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+  return hash('sha256', text, 'buffer');
 }
 
 function checksum(prefix: string, random: Buffer): Buffer {
-  return createHash('sha256').update(prefix).update(random).digest().subarray(0, checksumBytes);
+  return hash('sha256', Buffer.concat([Buffer.from(prefix), random]), 'buffer').subarray(0, checksumBytes);
 }

@@ -31,7 +31,8 @@ export async function run(argv: string[]): Promise<number> {
   return runCli(argv, cli);
 }
 
+/** A terminal that does not know its width (0) is drawn on like a pipe: bars and spinners need it. */
 function screen(stream: NodeJS.WriteStream): Screen {
-  const isTty = stream.isTTY;
+  const isTty = stream.isTTY && stream.columns > 0;
   return { stream, isTty, columns: isTty ? stream.columns : columnsWithoutTerminal };
 }

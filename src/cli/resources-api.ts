@@ -101,10 +101,10 @@ export async function locateResource(
   });
 }
 
-/** Why a resource is not Ready, in the words of the condition that says so. */
+/** Why a resource is not Ready, or not gone, in the words of the condition that says so. */
 export function messageOf(resource: ResourceView): string {
-  const { phase, conditions = [] } = resource.status ?? {};
-  if (phase === 'Ready') return '';
+  if (phaseOf(resource) === 'Ready') return '';
+  const { conditions = [] } = resource.status ?? {};
   const telling = conditions.find(({ status, message }) => status === 'False' && message);
   const { reason, message } = telling ?? conditions.find((condition) => condition.message) ?? {};
   return [reason, message].filter(Boolean).join(': ');

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { confirmDeleteAnnotation } from '../contract/names.ts';
 import type { ApiClient } from './api-client.ts';
 import type { Cli } from './cli.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -72,7 +73,7 @@ export async function waitUntilGone(
   for (;;) {
     try {
       const now = await getResource(api, resource.kind, namespace, name);
-      if (phaseOf(now) === 'Failed' || cli.now() >= deadline) throw notReady([now], 'not deleted');
+      if (isRefused(now) || cli.now() >= deadline) throw notReady([now], 'not deleted');
       progress.update(`deleting ${describe(now)}`);
     } catch (error) {
       if (error instanceof ApiRefusal && error.status === 404) return progress.succeed('gone');
@@ -83,12 +84,21 @@ export async function waitUntilGone(
   }
 }
 
+/** It stays until somebody decides: the platform says so, and nobody has confirmed since. */
+function isRefused({ metadata, status }: ResourceView): boolean {
+  if (metadata.annotations?.[confirmDeleteAnnotation] === metadata.name) return false;
+  const { conditions = [] } = status ?? {};
+  return conditions.some(({ type, status: is, reason }) => {
+    return type === 'Deletion' && is === 'False' && reason === 'HoldsRecords';
+  });
+}
+
 function notReady(resources: readonly ResourceView[], what: string): CommandFailure {
   return new CommandFailure(
     `${what}:\n${resources.map((one) => `  ${describe(one)}`).join('\n')}`,
     {
       exitCode: exitCodes.failure,
-      hint: 'velocity describe KIND NAME shows every condition.',
+      hint: 'velocity describe KIND NAME shows every condition',
     },
   );
 }

@@ -25,7 +25,7 @@ export interface StarterOptions {
 
 export function createWorkflowStarter(options: StarterOptions): WorkflowStarter {
   const { client, connection, namespace, store } = options;
-  /** Undefined until Temporal has answered once. */
+  /** Asked again after a failure: it may be another Temporal that comes back. */
   let searchable: boolean | undefined;
 
   const start = async (workflow: string, resource: Resource): Promise<void> => {
@@ -46,7 +46,13 @@ export function createWorkflowStarter(options: StarterOptions): WorkflowStarter 
   };
 
   return {
-    start: (workflow, resource) =>
-      connection.withDeadline(Date.now() + startWithinMs, () => start(workflow, resource)),
+    start: async (workflow, resource) => {
+      try {
+        await connection.withDeadline(Date.now() + startWithinMs, () => start(workflow, resource));
+      } catch (error) {
+        searchable = undefined;
+        throw error;
+      }
+    },
   };
 }

@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomFillSync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { v7 as uuidv7 } from 'uuid';
 import { buildApp } from '../api/app.ts';
 import type { DrainState } from '../api/app-deps.ts';
 import { drainServer } from '../api/drain-server.ts';
@@ -11,6 +10,7 @@ import type { Config } from '../config.ts';
 import { ConfigError, readConfig } from '../config.ts';
 import type { Metrics, Observer } from '../observe.ts';
 import { openObserver } from '../observe.ts';
+import { sweepIdempotencyKeys } from '../records/sweep-idempotency-keys.ts';
 import { openPostgresStore } from '../resources/postgres/postgres-store.ts';
 import type { Registry } from '../resources/registry/registry.ts';
 import { openRegistry } from '../resources/registry/registry.ts';
@@ -21,6 +21,8 @@ import { openPool } from '../store/pool.ts';
 import { proveApiRole } from '../store/prove-role.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { onStopSignals } from './stop-signals.ts';
+import { createUuidSource } from './uuid-source.ts';
+import { createWorkflowList } from './workflow-list.ts';
 
 const application = 'velocity api';
 
@@ -55,16 +57,14 @@ function readArguments(argv: string[]): Config | undefined {
   }
 }
 
-export interface ApiOptions {
+interface ApiOptions {
   readonly config: Config;
   readonly observer: Observer;
   readonly signal: AbortSignal;
-  /** Told once the port is open. */
-  readonly listening?: (address: string) => void;
 }
 
 /** Resolves when the signal has aborted and every request has been answered. */
-export async function serveApi({ config, observer, signal, listening }: ApiOptions): Promise<void> {
+async function serveApi({ config, observer, signal }: ApiOptions): Promise<void> {
   const { databaseUrl: connectionString, prepare } = config;
   const { observe, metrics } = observer;
   const startedAt = performance.now();
@@ -83,20 +83,25 @@ export async function serveApi({ config, observer, signal, listening }: ApiOptio
   const registry = await openRegistry({ pool, connectionString, observe, now: Date.now });
   scope.defer(() => registry.close());
 
+  const newId = createUuidSource({ now: Date.now, randomFill: (bytes) => randomFillSync(bytes) });
+  const workflows = createWorkflowList(config);
+  scope.defer(() => workflows.close());
+
   const drain: DrainState = { phase: 'serving' };
   const app = buildApp({
-    records: { pipeline, pool, newId: uuidv7, cursorSecret: config.cursorSecret, now: Date.now },
+    records: { pipeline, pool, newId, cursorSecret: config.cursorSecret, now: Date.now },
     registry,
     resources: openPostgresStore({ pool, connectionString }),
     pool,
     observer,
     version: await readVersion(),
     now: Date.now,
-    newId: uuidv7,
+    newId,
     randomBytes,
     drain,
     recordDenial: (denial) => recordDenial(pool, denial),
     serveMetrics: config.metricsPort === undefined,
+    workflows: workflows.list,
   });
   exposeFigures(metrics, { pool, pipeline, registry });
   const closeMetrics = await serveMetrics({ config, metrics });
@@ -104,7 +109,6 @@ export async function serveApi({ config, observer, signal, listening }: ApiOptio
 
   const address = await app.listen({ host: config.host, port: config.port });
   observe({ type: 'process.started', address });
-  listening?.(address);
 
   await untilAborted(signal);
   observe({ type: 'process.draining' });

@@ -59,9 +59,7 @@ async function readCurrent(
   ids: readonly string[],
 ): Promise<Map<string, RecordValues>> {
   const { schema } = job;
-  const readable = job.accesses.get('update')?.readable ?? new Set<string>();
-  const fields = schema.userFields.filter((field) => readable.has(field.name));
-  const data = fields.length === 0 ? `'{}'` : `(${projectRecord(schema, fields, 't')})::text`;
+  const data = `(${projectRecord(schema, schema.userFields, 't')})::text`;
   const text = `
     select t.id, ${data} as data from ${tableOf(schema)} t
      where t.id = any ($1::uuid[]) and t.deleted_at is null

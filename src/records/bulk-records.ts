@@ -1,7 +1,8 @@
 import type { Access } from '../auth/access.ts';
+import { VelocityError } from '../errors.ts';
 import type { CompiledSchema } from '../schema/compile.ts';
 import { toVelocityError } from '../store/database-error.ts';
-import type { RefusedRow } from './bulk-input.ts';
+import type { BulkOperation, RefusedRow } from './bulk-input.ts';
 import { readBulk, refusalOf } from './bulk-input.ts';
 import type { RowResult } from './bulk-result.ts';
 import { failedRow } from './bulk-result.ts';
@@ -81,8 +82,15 @@ export async function bulkRecords(
       ? answer(outcome.results, refused)
       : replayOf(outcome.stored);
   } catch (error) {
-    throw explainRefusal(error, schema, access);
+    throw atItsRow(explainRefusal(error, schema, access), operations);
   }
+}
+
+/** A refusal that names a record says which row that was. */
+function atItsRow(error: unknown, operations: readonly BulkOperation[]): unknown {
+  if (!(error instanceof VelocityError)) return error;
+  const row = operations.find((operation) => operation.id === error.details?.['id']);
+  return row === undefined ? error : refusalOf([{ index: row.index, id: row.id, error }]);
 }
 
 function answer(results: readonly RowResult[], refused: readonly RefusedRow[]): BulkAnswer {

@@ -1,5 +1,7 @@
+import type { Access } from '../auth/access.ts';
 import type { Problem } from '../errors.ts';
 import type { CompiledSchema } from '../schema/compile.ts';
+import { compareInstants } from './exact-instant.ts';
 import { compareDecimals, plainDecimal } from './exact-number.ts';
 import type { RecordValues } from './record-input.ts';
 
@@ -12,8 +14,15 @@ const holds: Readonly<Record<string, (order: number) => boolean>> = {
   gte: (order) => order >= 0,
 };
 
-/** Validations of type `compare` over a whole record; one side without a value always passes. */
-export function comparisonProblems(schema: CompiledSchema, record: RecordValues): Problem[] {
+/**
+ * Validations of type `compare` over a whole record; one side without a value always passes. They
+ * hold for hidden fields too, but a problem names no field that the caller cannot read.
+ */
+export function comparisonProblems(
+  schema: CompiledSchema,
+  access: Access,
+  record: RecordValues,
+): Problem[] {
   return (schema.spec.validations ?? []).flatMap((rule) => {
     const { left, operator, right } = rule;
     if (
@@ -29,6 +38,7 @@ export function comparisonProblems(schema: CompiledSchema, record: RecordValues)
       record[right],
     );
     if (order === undefined || holds[operator]?.(order) === true) return [];
+    if (!access.readable.has(left) || !access.readable.has(right)) return [hiddenProblem];
     return [
       {
         pointer: `/${left}`,
@@ -39,10 +49,19 @@ export function comparisonProblems(schema: CompiledSchema, record: RecordValues)
   });
 }
 
+export const hiddenProblem: Problem = {
+  pointer: '',
+  rule: 'schema',
+  message: 'does not fit the schema',
+};
+
 function compareValues(type: string, left: unknown, right: unknown): number | undefined {
   if (left === null || left === undefined || right === null || right === undefined)
     return undefined;
-  if (type === 'datetime') return Date.parse(String(left)) - Date.parse(String(right));
+  if (type === 'datetime') {
+    const order = compareInstants(String(left), String(right));
+    return Number.isNaN(order) ? undefined : order;
+  }
   if (type === 'integer' || type === 'number' || type === 'decimal') {
     const [a, b] = [plainDecimal(String(left)), plainDecimal(String(right))];
     // Values of the wrong type have a problem of their own already.

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../errors.ts';
 import { VelocityError } from '../errors.ts';
 import type { CompiledSchema } from '../schema/compile.ts';
 import type { SessionContext } from '../store/statement.ts';
@@ -73,14 +74,26 @@ export async function refuseMissedWrite(
   throw staleVersion(id, expected, current);
 }
 
+/** A version is stated of a record that is not there: somebody else must have deleted it. */
+export function noRecordAt(id: string, expected: ExpectedVersion): VelocityError {
+  return new VelocityError(
+    staleCode(expected),
+    `There is no record ${id} at version ${expected.version}.`,
+    { hint: 'Leave the version out to create it.' },
+  );
+}
+
+function staleCode(expected: ExpectedVersion | undefined): ErrorCode {
+  return expected?.from === 'if-match' ? 'PRECONDITION_FAILED' : 'OPTIMISTIC_LOCK_FAILED';
+}
+
 export function staleVersion(
   id: string,
   expected: ExpectedVersion | undefined,
   current: unknown,
 ): VelocityError {
-  const code = expected?.from === 'if-match' ? 'PRECONDITION_FAILED' : 'OPTIMISTIC_LOCK_FAILED';
   return new VelocityError(
-    code,
+    staleCode(expected),
     `The record ${id} is at version ${current}, not ${expected?.version ?? 'that one'}.`,
     {
       details: { currentVersion: current },

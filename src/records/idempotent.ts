@@ -52,6 +52,19 @@ export async function transactOnce(
   }
 }
 
+/**
+ * The kept answer of an earlier request with this key, for writes that look at the record first: what
+ * they find there may be that request's own doing, so its answer counts and not the refusal.
+ */
+export async function findAnswer(
+  ctx: RequestContext,
+  session: SessionContext,
+): Promise<StoredAnswer | undefined> {
+  if (ctx.idempotency === undefined) return undefined;
+  const outcome = await transactOnce(ctx, session, []);
+  return outcome.stored;
+}
+
 export function claimOf(ctx: RequestContext): Statement | undefined {
   const kept = keptAnswer(ctx);
   return (

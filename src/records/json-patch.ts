@@ -102,8 +102,12 @@ function problemsOf(operation: unknown, pointer: string): Problem[] {
       message: 'must be a JSON pointer to a field',
     });
   }
-  for (const [member, pointed] of [['path', path], ['from', from]] as const) {
-    if (typeof pointed !== 'string' || !pointed.split('/').some((part) => banned.has(part))) continue;
+  for (const [member, pointed] of [
+    ['path', path],
+    ['from', from],
+  ] as const) {
+    if (typeof pointed !== 'string' || !pointed.split('/').some((part) => banned.has(part)))
+      continue;
     problems.push({
       pointer: `${pointer}/${member}`,
       rule: 'unknown',

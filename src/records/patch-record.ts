@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Access } from '../auth/access.ts';
 import { VelocityError } from '../errors.ts';
 import type { CompiledSchema } from '../schema/compile.ts';
 import { replay, written } from './create-record.ts';
@@ -9,7 +11,7 @@ import {
 } from './expected-version.ts';
 import { entityNotFound, requireRecordId } from './get-record.ts';
 import { guardedReferences } from './guarded-references.ts';
-import { keptAnswer, transactOnce } from './idempotent.ts';
+import { findAnswer, keptAnswer, transactOnce } from './idempotent.ts';
 import type { JsonPatchOperation } from './json-patch.ts';
 import { applyJsonPatch, applyMergePatch, jsonPatchOf } from './json-patch.ts';
 import { readRecord } from './read-record.ts';
@@ -18,7 +20,6 @@ import {
   needsRecord,
   requireObject,
   requireWritable,
-  sameValue,
   validateChanged,
   validatePatch,
 } from './record-input.ts';
@@ -59,13 +60,18 @@ export async function patchRecord(
   let changes: RecordValues = patch;
   if (operations !== undefined || needsRecord(schema, patch)) {
     if (operations === undefined) requireWritable(schema, access, patch);
-    const current = await readRecord(ctx, session, schema, access, id);
-    if (current === undefined) throw entityNotFound(schema, id);
-    if (current.version !== expected.version) throw staleVersion(id, expected, current.version);
+    const current = await readRecord(ctx, session, schema, id);
+    if (current?.version !== expected.version) {
+      const stored = await findAnswer(ctx, session);
+      if (stored !== undefined) return replay(stored);
+      throw current === undefined
+        ? entityNotFound(schema, id)
+        : staleVersion(id, expected, current.version);
+    }
     changes =
       operations === undefined
         ? mergeInto(schema, current.values, patch)
-        : patchedFields(current.values, operations);
+        : patchedFields(visible(access, current.values), operations);
     requireWritable(schema, access, changes);
     validateChanged(schema, access, current.values, changes);
   } else {
@@ -98,6 +104,11 @@ export function mergeInto(
   );
 }
 
+/** A JSON Patch points into the record as the caller sees it: what is hidden is not there. */
+function visible(access: Access, values: RecordValues): RecordValues {
+  return Object.fromEntries(Object.entries(values).filter(([name]) => access.readable.has(name)));
+}
+
 function patchedFields(
   before: RecordValues,
   operations: readonly JsonPatchOperation[],
@@ -110,7 +121,7 @@ function patchedFields(
   const names = new Set([...Object.keys(before), ...Object.keys(values)]);
   return Object.fromEntries(
     [...names]
-      .filter((name) => !sameValue(before[name], values[name]))
+      .filter((name) => !isDeepStrictEqual(before[name], values[name]))
       .map((name) => [name, values[name] ?? null]),
   );
 }

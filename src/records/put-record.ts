@@ -4,13 +4,14 @@ import type { CompiledSchema } from '../schema/compile.ts';
 import { createRecord, replay, written } from './create-record.ts';
 import {
   expectedVersion,
+  noRecordAt,
   refuseMissedWrite,
   requireVersion,
   staleVersion,
 } from './expected-version.ts';
 import { requireRecordId } from './get-record.ts';
 import { guardedReferences } from './guarded-references.ts';
-import { keptAnswer, transactOnce } from './idempotent.ts';
+import { findAnswer, keptAnswer, transactOnce } from './idempotent.ts';
 import type { ChangeOptions } from './patch-record.ts';
 import { readRecord } from './read-record.ts';
 import type { RecordValues } from './record-input.ts';
@@ -23,7 +24,8 @@ import { updateRecord } from './sql/write-one.ts';
 
 /**
  * Creates the record under this id, or replaces it. What the caller cannot read or write keeps its
- * value; what it could write and left out takes its default. A deleted record's id stays taken (409).
+ * value, as do immutable fields that are left out; what it could write and left out takes its default.
+ * A deleted record's id stays taken (409).
  */
 export async function putRecord(
   ctx: RequestContext,
@@ -36,18 +38,19 @@ export async function putRecord(
   const read = authorizeFor(ctx, schema, 'read');
   requireRecordId(schema, id);
   const { expected, values } = expectedVersion(withoutId(requireObject(body), id), options.ifMatch);
-  const current = await readRecord(ctx, sessionOf(ctx, schema, read), schema, read, id);
-  if (current === undefined) {
-    if (expected !== undefined) throw noRecordAt(id, expected);
+  const reading = sessionOf(ctx, schema, read);
+  const current = await readRecord(ctx, reading, schema, id);
+  if (current === undefined && expected === undefined)
     return createRecord(ctx, schema, values, { id: id.toLowerCase() });
-  }
 
   const access = authorizeWrite(ctx, schema, 'update');
-  const based = requireVersion(expected);
-  if (current.version !== based.version) {
-    // The same request may have been answered already: its key decides that before its version does.
-    if (ctx.idempotency === undefined) throw staleVersion(id, based, current.version);
+  if (current?.version !== expected?.version) {
+    const stored = await findAnswer(ctx, reading);
+    if (stored !== undefined) return replay(stored);
   }
+  const based = requireVersion(expected);
+  if (current === undefined) throw noRecordAt(id, based);
+  if (current.version !== based.version) throw staleVersion(id, based, current.version);
   requireWritable(schema, access, values);
   const changes = replacement(schema, access, values);
   validateChanged(schema, access, current.values, changes);
@@ -66,7 +69,10 @@ export async function putRecord(
 }
 
 function replacement(schema: CompiledSchema, access: Access, values: RecordValues): RecordValues {
-  const writable = schema.userFields.filter((field) => access.writable.has(field.name));
+  const writable = schema.userFields.filter(
+    (field) =>
+      access.writable.has(field.name) && (field.spec.immutable !== true || field.name in values),
+  );
   return Object.fromEntries(
     writable.map((field) => [
       field.name,

@@ -1,4 +1,3 @@
-import type { Access } from '../auth/access.ts';
 import { shapeHash } from '../query/compiled-statement.ts';
 import { projectRecord } from '../query/projection.ts';
 import type { CompiledSchema } from '../schema/compile.ts';
@@ -9,7 +8,7 @@ import { tableOf } from './sql/write-one.ts';
 
 export interface CurrentRecord {
   readonly version: number;
-  /** The user's fields that the caller may read, as JSON values. */
+  /** Every field of the user's, as JSON values: rules hold for those that the caller cannot see, too. */
   readonly values: RecordValues;
 }
 
@@ -18,11 +17,9 @@ export async function readRecord(
   ctx: RequestContext,
   session: SessionContext,
   schema: CompiledSchema,
-  access: Access,
   id: string,
 ): Promise<CurrentRecord | undefined> {
-  const fields = schema.userFields.filter((field) => access.readable.has(field.name));
-  const data = fields.length === 0 ? `'{}'` : `(${projectRecord(schema, fields, 't')})::text`;
+  const data = `(${projectRecord(schema, schema.userFields, 't')})::text`;
   const text = `select t.version, ${data} as data from ${tableOf(schema)} t where t.id = $1::uuid and t.deleted_at is null`;
   const [result] = await ctx.deps.pipeline.transact(session, [
     { name: `read.${shapeHash(`${schema.statementPrefix}\n${text}`)}`, text, values: [id] },

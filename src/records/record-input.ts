@@ -2,8 +2,9 @@ import type { Access } from '../auth/access.ts';
 import type { Problem } from '../errors.ts';
 import { VelocityError, validationError } from '../errors.ts';
 import type { CompiledField, CompiledSchema } from '../schema/compile.ts';
-import { comparisonProblems } from './comparison.ts';
+import { comparisonProblems, hiddenProblem } from './comparison.ts';
 import { recordValidator } from './record-validator.ts';
+import { sameFieldValue } from './same-value.ts';
 
 export type RecordValues = Readonly<Record<string, unknown>>;
 
@@ -67,7 +68,7 @@ export function validateNew(
   }
   refuse(
     schema,
-    [...recordValidator(schema)(values), ...comparisonProblems(schema, values)],
+    [...recordValidator(schema)(values), ...comparisonProblems(schema, access, values)],
     access,
   );
   return values;
@@ -79,7 +80,7 @@ export function validatePatch(schema: CompiledSchema, access: Access, patch: Rec
   refuse(schema, recordValidator(schema)(patch), access);
 }
 
-/** A whole record after a change, against the record before it. */
+/** A whole record after a change, against all of the record before it, hidden fields included. */
 export function validateChanged(
   schema: CompiledSchema,
   access: Access,
@@ -89,13 +90,13 @@ export function validateChanged(
   const after = { ...before, ...changes };
   const problems = [
     ...recordValidator(schema)(changes),
-    ...comparisonProblems(schema, after),
+    ...comparisonProblems(schema, access, after),
     ...Object.keys(changes)
       .map((name) => schema.fields.get(name))
       .filter((field) => field?.spec.immutable === true)
       .filter(
         (field): field is CompiledField =>
-          field !== undefined && !sameValue(before[field.name], changes[field.name]),
+          field !== undefined && !sameFieldValue(field, before[field.name], changes[field.name]),
       )
       .map(
         (field): Problem => ({
@@ -131,16 +132,6 @@ export function needsRecord(schema: CompiledSchema, patch: RecordValues): boolea
   );
 }
 
-/** JSON equality, numbers and their digits being the same. */
-export function sameValue(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (a === null || b === null || a === undefined || b === undefined)
-    return (a ?? null) === (b ?? null);
-  if (typeof a === 'object' || typeof b === 'object')
-    return JSON.stringify(a) === JSON.stringify(b);
-  return String(a) === String(b);
-}
-
 /** Problems of fields that the caller cannot see are a server-side matter: they never show. */
 function refuse(schema: CompiledSchema, problems: readonly Problem[], access: Access): void {
   if (problems.length === 0) return;
@@ -150,8 +141,6 @@ function refuse(schema: CompiledSchema, problems: readonly Problem[], access: Ac
   });
   throw validationError(
     `The record is not a valid ${schema.name} ${schema.version}.`,
-    shown.length > 0
-      ? shown
-      : [{ pointer: '', rule: 'schema', message: 'does not fit the schema' }],
+    shown.length > 0 ? shown : [hiddenProblem],
   );
 }

@@ -255,6 +255,9 @@ function historyAndAudit(desired: DesiredSchema, pgTable: string, revision: numb
     create or replace trigger velocity_raise_version before update on ${table} for each row
       when (new.version is distinct from old.version + 1 or new.updated_at <= old.updated_at or new.id is distinct from old.id)
       execute function platform.raise_version();
+    create or replace trigger velocity_first_version before insert on ${table} for each row
+      when (new.version <> 1 or new.updated_at is distinct from new.created_at or new.updated_by is distinct from new.created_by)
+      execute function platform.first_version();
     create or replace trigger velocity_refuse_truncate before truncate on ${table}
       for each statement execute function platform.refuse_truncate()`;
 }

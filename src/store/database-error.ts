@@ -51,8 +51,12 @@ const codes: Readonly<Record<string, readonly [ErrorCode, string, hint?: string]
   '22003': ['VALIDATION_ERROR', 'A number is out of range.'],
   '22007': ['VALIDATION_ERROR', 'A date or time is not valid.'],
   '22008': ['VALIDATION_ERROR', 'A date or time is out of range.'],
+  '22009': ['VALIDATION_ERROR', 'A time zone is out of range.'],
   '22P02': ['VALIDATION_ERROR', 'A value does not have the form of its type.'],
+  '54000': ['VALIDATION_ERROR', 'A value is too long for the index of its field.'],
   '42501': ['RLS_POLICY_DENIED', 'The record lies outside the rows that your roles may touch.'],
+  // The schema went between the request's look at the registry and its statement.
+  '42P01': ['SCHEMA_NOT_FOUND', 'This schema is no longer served.'],
   '40001': [
     'POSTGRES_UNAVAILABLE',
     'The database was too busy with conflicting writes.',
@@ -71,6 +75,9 @@ const codes: Readonly<Record<string, readonly [ErrorCode, string, hint?: string]
   ],
   '53100': ['STORAGE_FULL', 'The database has no space left; reads still work.'],
 };
+
+/** These name the record at fault where the others name a field. */
+const recordStates = new Set(['VE030', 'VE031']);
 
 /** Classes that mean: not now. 08 connection, 53 resources, 57P operator intervention. */
 const unavailable = /^(08...|53...|57P..)$/;
@@ -129,7 +136,9 @@ function fromPostgres(error: pg.DatabaseError): unknown {
       ...(hint !== undefined && { hint }),
       ...(error.constraint !== undefined && { details: { constraint: error.constraint } }),
       ...(error.column !== undefined &&
-        error.constraint === undefined && { details: { field: error.column } }),
+        error.constraint === undefined && {
+          details: { [recordStates.has(error.code ?? '') ? 'id' : 'field']: error.column },
+        }),
       ...(code === 'IDEMPOTENCY_IN_PROGRESS' && { headers: { 'retry-after': '1' } }),
     });
   }

@@ -150,7 +150,13 @@ describe('a change', () => {
     expect(done.json().data).toMatchObject({ tags: ['a', 'b', 'c'], title: null, version: 2 });
     const failing = await change(2, [{ op: 'test', path: '/quantity', value: 2 }]);
     expect(failing.json()).toMatchObject({ status: 409 });
-    for (const path of ['/nothing', '/nothing/deep', '/id', '/__proto__/x', '/attributes/__proto__/x']) {
+    for (const path of [
+      '/nothing',
+      '/nothing/deep',
+      '/id',
+      '/__proto__/x',
+      '/attributes/__proto__/x',
+    ]) {
       const refused = await change(2, [{ op: 'add', path, value: 1 }]);
       expect(refused.statusCode, `${path}: ${refused.body}`).toBe(400);
     }
@@ -251,7 +257,11 @@ describe('upsert', () => {
     expect([made.statusCode, made.json().data.version]).toEqual([201, 1]);
     const changed = await upsert({ code: 'u', quantity: 2 });
     expect([changed.statusCode, changed.json().data.version]).toEqual([200, 2]);
-    expect(changed.json().data).toMatchObject({ title: 'one', quantity: 2, id: made.json().data.id });
+    expect(changed.json().data).toMatchObject({
+      title: 'one',
+      quantity: 2,
+      id: made.json().data.id,
+    });
     expect((await upsert({ code: 'u', serial: 'x' })).json()).toMatchObject({
       status: 400,
       code: 'VALIDATION_ERROR',

@@ -1,0 +1,34 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { CompiledField } from '../schema/compile.ts';
+import { compareInstants } from './exact-instant.ts';
+import { compareDecimals, plainDecimal } from './exact-number.ts';
+
+/** Whether two JSON values are one value of the field, however each is spelt: 1.5 and "1.50" are. */
+export function sameFieldValue(field: CompiledField, a: unknown, b: unknown): boolean {
+  const [left, right] = [a ?? null, b ?? null];
+  if (left === null || right === null) return left === right;
+  switch (field.type) {
+    case 'integer':
+    case 'number':
+    case 'decimal':
+      return sameNumber(left, right);
+    case 'datetime':
+      return compareInstants(String(left), String(right)) === 0;
+    case 'uuid':
+      return sameText(left, right);
+    case 'ref':
+      return field.columnType === 'uuid' ? sameText(left, right) : String(left) === String(right);
+    case 'integer[]':
+      return isDeepStrictEqual((left as unknown[]).map(String), (right as unknown[]).map(String));
+    default:
+      return isDeepStrictEqual(left, right);
+  }
+}
+
+function sameNumber(a: unknown, b: unknown): boolean {
+  return compareDecimals(plainDecimal(String(a)), plainDecimal(String(b))) === 0;
+}
+
+function sameText(a: unknown, b: unknown): boolean {
+  return String(a).toLowerCase() === String(b).toLowerCase();
+}

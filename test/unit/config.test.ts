@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { ConfigError, readConfig } from '../../src/config.ts';
+
+const url = 'postgres://velocity_api:s3cret@localhost:5432/velocity';
+
+function problemsOf(env: Record<string, string>): Record<string, string> {
+  try {
+    readConfig(env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    expect(error.message.split('\n')).toHaveLength(error.problems.length + 1);
+    return Object.fromEntries(error.problems.map(({ variable, message }) => [variable, message]));
+  }
+  return {};
+}
+
+describe('configuration', () => {
+  it('needs a database address and has defaults for the rest', () => {
+    expect(readConfig({ VELOCITY_DATABASE_URL: url })).toMatchObject({
+      databaseUrl: url,
+      temporalAddress: '127.0.0.1:7233',
+      temporalNamespace: 'default',
+      host: '127.0.0.1',
+      port: 8080,
+      metricsPort: undefined,
+      logLevel: 'info',
+      prepare: true,
+    });
+  });
+
+  it('takes an empty variable for one that is not set', () => {
+    const env = { VELOCITY_DATABASE_URL: url, VELOCITY_METRICS_PORT: '', VELOCITY_PORT: '' };
+    expect(readConfig(env)).toMatchObject({ metricsPort: undefined, port: 8080 });
+  });
+
+  it('names everything that is wrong at once, and where', () => {
+    const wrong = {
+      VELOCITY_DATABASE_URL: 'mysql://root:s3cret@localhost/x',
+      VELOCITY_TEMPORAL_ADDRESS: 'http://localhost',
+      VELOCITY_HOST: 'not a host',
+      VELOCITY_PORT: '70000',
+      VELOCITY_METRICS_PORT: '-1',
+      VELOCITY_LOG_LEVEL: 'loud',
+      VELOCITY_PREPARE: 'yes',
+      VELOCITY_POOL_SIZE: '0',
+      VELOCITY_CURSOR_SECRET: 'short',
+    };
+    expect(Object.keys(problemsOf(wrong)).sort()).toEqual(Object.keys(wrong).sort());
+    expect(problemsOf({})).toEqual({ VELOCITY_DATABASE_URL: 'is required' });
+  });
+
+  it('never repeats a secret', () => {
+    const wrong = {
+      VELOCITY_DATABASE_URL: 'mysql://u:s3cret@h/x',
+      VELOCITY_CURSOR_SECRET: 's3cret',
+    };
+    expect(JSON.stringify(problemsOf(wrong))).not.toContain('s3cret');
+  });
+
+  it('derives one cursor secret for all replicas of a database', () => {
+    const secretOf = (databaseUrl: string) =>
+      readConfig({ VELOCITY_DATABASE_URL: databaseUrl }).cursorSecret;
+    expect(secretOf(url)).toBe(secretOf(url));
+    expect(secretOf(url)).not.toBe(secretOf(`${url}2`));
+    const given = 'g'.repeat(32);
+    const env = { VELOCITY_DATABASE_URL: url, VELOCITY_CURSOR_SECRET: given };
+    expect(readConfig(env).cursorSecret).toBe(given);
+  });
+});
