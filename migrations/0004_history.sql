@@ -275,17 +275,20 @@ alter function platform.sync_history(text, text, text, text, text, integer, bool
 revoke execute on function platform.sync_history(text, text, text, text, text, integer, boolean) from public;
 grant execute on function platform.sync_history(text, text, text, text, text, integer, boolean) to velocity_operator;
 
--- Drops the history of a record table that no longer exists. Idempotent.
+-- Drops the history of a record table that no longer exists, and says so in the audit. Idempotent.
 create or replace function platform.drop_history(p_namespace text, p_table text) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_history text;
+  v_history      text;
+  v_organisation text;
+  v_path         text;
 begin
   if to_regclass(format('%I.%I', p_namespace, p_table)) is not null then
     raise exception '%.% still exists: its history stays', p_namespace, p_table using errcode = 'object_in_use';
   end if;
-  select history into v_history from platform.history_tables where pg_namespace = p_namespace and pg_table = p_table;
+  select history, organisation, path into v_history, v_organisation, v_path
+    from platform.history_tables where pg_namespace = p_namespace and pg_table = p_table;
   if not found then
     return;
   end if;
@@ -293,6 +296,8 @@ begin
   execute format('drop function if exists %I.%I()', p_namespace, platform.suffixed_name(v_history, '_create'));
   execute format('drop function if exists %I.%I()', p_namespace, platform.suffixed_name(v_history, '_update'));
   execute format('drop function if exists %I.%I()', p_namespace, platform.suffixed_name(v_history, '_purge'));
+  perform platform.audit_insert(v_organisation, v_path, array[nextval('platform.audit_log_id')], array[clock_timestamp()],
+    array[null::uuid], array[null::bigint], array['drop-history'], array[null::bigint], array[null::jsonb]);
   delete from platform.purged_records where pg_namespace = p_namespace and pg_table = p_table;
   delete from platform.history_tables where pg_namespace = p_namespace and pg_table = p_table;
 end

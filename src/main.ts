@@ -22,12 +22,18 @@ const causesMax = 4;
 
 async function main(argv: string[]): Promise<number> {
   const [first, ...rest] = argv;
-  if (first !== undefined && isProcess(first)) {
+  if (first !== undefined && isProcess(first) && !isExplainedByCli(first, rest)) {
     const { run } = await processModules[first]();
     return run(rest);
   }
   const { run } = await import('./cli/main.ts');
   return run(argv);
+}
+
+/** These take their settings from the environment, which the command line's tree explains. */
+function isExplainedByCli(name: ProcessName, rest: readonly string[]): boolean {
+  const takesSettings = name === 'api' || name === 'worker' || name === 'operator';
+  return takesSettings && rest.some((argument) => argument === '-h' || argument === '--help');
 }
 
 function isProcess(name: string): name is ProcessName {

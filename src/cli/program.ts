@@ -1,5 +1,4 @@
 import { Command, Option } from 'commander';
-import { processes } from '../contract/processes.ts';
 import type { Cli } from './cli.ts';
 import { apiKeyCommand } from './commands/api-key.ts';
 import { applyCommand } from './commands/apply.ts';
@@ -18,6 +17,7 @@ import { statusCommand } from './commands/status.ts';
 import { versionCommand } from './commands/version.ts';
 import { example } from './help.ts';
 import { outputFormats } from './output.ts';
+import { processCommands } from './process-commands.ts';
 
 const exitCodeHelp = `
 Exit codes: 0 done · 1 failed or refused · 2 wrong usage · 3 not found · 4 denied (401, 403)
@@ -57,7 +57,8 @@ export function buildProgram(cli: Cli): Command {
   const add = (heading: string, ...commands: Command[]) => {
     for (const command of commands) program.addCommand(command.helpGroup(heading));
   };
-  add(run, ...processCommands());
+  const started = processCommands();
+  add(run, ...started);
   add(
     readResources,
     applyCommand(cli),
@@ -77,7 +78,7 @@ export function buildProgram(cli: Cli): Command {
   );
   for (const command of allCommands(program)) {
     command.helpOption('-h, --help', 'help for this command').configureHelp({
-      showGlobalOptions: true,
+      showGlobalOptions: !started.includes(command),
       subcommandTerm: (subcommand) => subcommand.name(),
     });
   }
@@ -86,19 +87,4 @@ export function buildProgram(cli: Cli): Command {
 
 export function allCommands(command: Command): Command[] {
   return [command, ...command.commands.flatMap(allCommands)];
-}
-
-/**
- * src/main.ts starts these before this tree is built; here they exist to be listed, completed and
- * found by `velocity help`. Their own --help knows their options.
- */
-function processCommands(): Command[] {
-  return Object.entries(processes).map(([name, description]) =>
-    new Command(name)
-      .description(description)
-      .addHelpText(
-        'after',
-        example(name === 'dev' ? 'velocity dev samples/flights' : `velocity ${name}`),
-      ),
-  );
 }

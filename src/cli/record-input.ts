@@ -58,10 +58,7 @@ export async function readRecordInput(
 }
 
 async function readObject(cli: Cli, file: string): Promise<Record<string, unknown>> {
-  const content =
-    file === '-'
-      ? await text(cli.stdin)
-      : await readFile(resolve(cli.workingDirectory, file), 'utf8');
+  const content = file === '-' ? await text(cli.stdin) : await readText(cli, file);
   let value: unknown;
   try {
     value = parse(content);
@@ -76,4 +73,12 @@ async function readObject(cli: Cli, file: string): Promise<Record<string, unknow
   throw new CommandFailure(`${file} does not hold one record`, {
     hint: 'For many: velocity load SCHEMA FILE',
   });
+}
+
+async function readText(cli: Cli, file: string): Promise<string> {
+  try {
+    return await readFile(resolve(cli.workingDirectory, file), 'utf8');
+  } catch (error) {
+    throw usageFailure(`${file} cannot be read: ${(error as Error).message}`);
+  }
 }

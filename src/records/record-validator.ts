@@ -21,6 +21,9 @@ const ajv = new Ajv2020({
   },
 });
 ajvFormats.default(ajv, ['date', 'date-time', 'uuid']);
+// Their digits are judged by the keywords below.
+ajv.addFormat('decimal', true);
+ajv.addFormat('int64', true);
 ajv.addKeyword({
   keyword: 'x-velocity-decimal',
   type: ['string', 'number'],

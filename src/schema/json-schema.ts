@@ -12,9 +12,15 @@ const decimalDigits = '^-?(0|[1-9][0-9]*)(\\.[0-9]+)?$';
  */
 export function fieldJsonSchema(field: CompiledField): JsonSchema {
   const { spec } = field;
+  if (field.system) return systemSchema(field);
   const base = valueSchema(field);
   const described = spec.default === undefined ? base : { ...base, default: spec.default };
   return spec.required === true ? described : nullable(described);
+}
+
+/** Columns that the platform fills: an integer among them is far from 2^53. */
+function systemSchema(field: CompiledField): JsonSchema {
+  return field.type === 'integer' ? { type: 'integer' } : valueSchema(field);
 }
 
 function valueSchema(field: CompiledField): JsonSchema {
@@ -34,7 +40,9 @@ function valueSchema(field: CompiledField): JsonSchema {
       return { type: 'number', ...bounded('minimum', spec.min), ...bounded('maximum', spec.max) };
     case 'decimal':
       return {
-        anyOf: [{ type: 'string', pattern: decimalDigits }, { type: 'number' }],
+        type: ['string', 'number'],
+        format: 'decimal',
+        pattern: decimalDigits,
         'x-velocity-decimal': {
           ...bounded('precision', spec.precision),
           ...bounded('scale', spec.scale),
@@ -82,17 +90,15 @@ function valueSchema(field: CompiledField): JsonSchema {
 /** Members of a list value: what an index over lists still serves well. */
 const listItemsMax = 1_000;
 
+/** `minimum` and `maximum` judge numbers; a string of digits is judged by a keyword of ours. */
 function integerSchema(spec: CompiledField['spec']): JsonSchema {
   return {
-    anyOf: [
-      { type: 'integer', ...bounded('minimum', spec.min), ...bounded('maximum', spec.max) },
-      {
-        type: 'string',
-        pattern: digits,
-        maxLength: 20,
-        'x-velocity-integer': { ...bounded('min', spec.min), ...bounded('max', spec.max) },
-      },
-    ],
+    type: ['integer', 'string'],
+    format: 'int64',
+    pattern: digits,
+    ...bounded('minimum', spec.min),
+    ...bounded('maximum', spec.max),
+    'x-velocity-integer': { ...bounded('min', spec.min), ...bounded('max', spec.max) },
   };
 }
 
@@ -104,13 +110,13 @@ function referenceSchema(columnType: string): JsonSchema {
 }
 
 function nullable(schema: JsonSchema): JsonSchema {
-  if (Array.isArray(schema['enum']))
-    return { ...schema, type: ['string', 'null'], enum: [...schema['enum'], null] };
-  if (typeof schema['type'] === 'string') return { ...schema, type: [schema['type'], 'null'] };
-  if (Array.isArray(schema['type'])) return { ...schema, type: [...schema['type'], 'null'] };
-  if (Array.isArray(schema['anyOf']))
-    return { ...schema, anyOf: [...schema['anyOf'], { type: 'null' }] };
-  return schema;
+  const { type, enum: values, ...rest } = schema;
+  if (type === undefined) return schema;
+  return {
+    type: [type, 'null'].flat(),
+    ...(Array.isArray(values) && { enum: [...values, null] }),
+    ...rest,
+  };
 }
 
 function bounded(name: string, value: unknown): JsonSchema {

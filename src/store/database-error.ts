@@ -153,10 +153,23 @@ function isConnectionLoss(error: unknown): boolean {
   return code !== undefined && socketErrors.has(code);
 }
 
+/**
+ * Whether Postgres said goodbye (57P01 to 57P03: ended by an administrator, crashed, starting up). As
+ * the first answer to a transaction it proves that nothing of it was done: answers come in order.
+ */
+export function isGoodbye(error: unknown): boolean {
+  return /^57P0[123]$/.test(sqlState(error) ?? '');
+}
+
 /** Thrown by the pool and the pipeline when the connection ended under a request. */
 export class ConnectionLostError extends Error {
   constructor(cause?: unknown) {
     super('the connection to the database ended', { cause });
     this.name = 'ConnectionLostError';
   }
+}
+
+/** The connection had ended before anything of the transaction was done: another one may do it. */
+export class NotStartedError extends ConnectionLostError {
+  override readonly name = 'NotStartedError';
 }

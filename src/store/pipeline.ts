@@ -1,13 +1,16 @@
+import type { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { VelocityError } from '../errors.ts';
 import { contextStatement } from './context.ts';
 import {
   ConnectionLostError,
   databaseUnavailable,
-  isConflict,
-  toVelocityError,
+  isGoodbye,
+  NotStartedError,
 } from './database-error.ts';
+import type { PreparedStatements } from './pipelined-transaction.ts';
+import { PipelinedTransaction, trackPrepared } from './pipelined-transaction.ts';
+import { withRetries } from './retry.ts';
 import type { QueryResult, SessionContext, Statement } from './statement.ts';
 import { typeParsers } from './types.ts';
 
@@ -15,8 +18,10 @@ import { typeParsers } from './types.ts';
 const sizeDefault = 6;
 /** Transactions queued over all connections before a request is turned away with 503. */
 const inFlightMax = 2_000;
-/** A deadlock or serialization failure kept nothing, so the transaction runs again this often. */
-const attemptsMax = 4;
+/** A connection that takes longer is tried anew: what swallowed it may be gone by then. */
+const connectTimeoutMs = 2_000;
+/** With no connection at all a request waits this long for one: a restart of backends passes unseen. */
+const connectionWaitMs = 1_000;
 const reconnectDelaysMs = [50, 200, 500, 1_000, 2_000];
 
 /**
@@ -38,18 +43,27 @@ export interface PipelineOptions {
 }
 
 interface Connection {
-  client: pg.Client | undefined;
+  live: Live | undefined;
   inFlight: number;
+}
+
+interface Live {
+  readonly client: pg.Client;
+  /** Takes it out of use at once and has it replaced. */
+  readonly lose: () => void;
+  readonly prepared: PreparedStatements;
+  readonly stream: Writable;
 }
 
 export async function openPipeline(options: PipelineOptions): Promise<Pipeline> {
   const prepare = options.prepare ?? true;
   const connections: Connection[] = Array.from({ length: options.size ?? sizeDefault }, () => ({
-    client: undefined,
+    live: undefined,
     inFlight: 0,
   }));
   let inFlight = 0;
   let closed = false;
+  let connected = Promise.withResolvers<void>();
 
   async function connect(connection: Connection): Promise<void> {
     const client = new pg.Client({
@@ -57,16 +71,20 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
       application_name: options.application,
       types: typeParsers,
       pipeline: true,
+      connectionTimeoutMillis: connectTimeoutMs,
     });
-    client.on('error', () => {});
-    client.on('end', () => {
-      if (connection.client !== client) return;
-      connection.client = undefined;
+    const lose = (): void => {
+      if (connection.live?.client !== client) return;
+      connection.live = undefined;
       if (!closed) void reconnect(connection);
-    });
+    };
+    client.on('error', lose);
+    client.on('end', lose);
     await client.connect();
-    if (closed) await client.end();
-    else connection.client = client;
+    if (closed) return client.end();
+    connection.live = { client, lose, prepared: trackPrepared(client), stream: streamOf(client) };
+    connected.resolve();
+    connected = Promise.withResolvers<void>();
   }
 
   async function reconnect(connection: Connection): Promise<void> {
@@ -84,24 +102,32 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
   function leastBusy(): Connection | undefined {
     let best: Connection | undefined;
     for (const connection of connections) {
-      if (connection.client === undefined) continue;
+      if (connection.live === undefined) continue;
       if (best === undefined || connection.inFlight < best.inFlight) best = connection;
     }
     return best;
   }
 
-  function attempt(
+  async function attempt(
     context: SessionContext,
     statements: readonly Statement[],
   ): Promise<QueryResult[]> {
-    const connection = leastBusy();
-    if (connection?.client === undefined) throw databaseUnavailable(undefined);
+    let connection = leastBusy();
+    if (connection === undefined) {
+      await Promise.race([connected.promise, sleep(connectionWaitMs)]);
+      connection = leastBusy();
+    }
+    const live = connection?.live;
+    if (connection === undefined || live === undefined) throw databaseUnavailable(undefined);
     connection.inFlight++;
-    inFlight++;
-    return enqueue(connection.client, context, statements, prepare).finally(() => {
+    try {
+      return await enqueue(live, context, statements, prepare);
+    } catch (error) {
+      if (isGoodbye(error)) live.lose();
+      throw error;
+    } finally {
       connection.inFlight--;
-      inFlight--;
-    });
+    }
   }
 
   await Promise.all(connections.map(connect));
@@ -110,87 +136,51 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
     async transact(context, statements) {
       if (inFlight >= inFlightMax)
         throw databaseUnavailable(new Error(`${inFlight} transactions are queued`));
-      for (let tries = 1; ; tries++) {
-        try {
-          return await attempt(context, statements);
-        } catch (error) {
-          if (!isConflict(error) || tries >= attemptsMax) throw toVelocityError(error);
-          // Full jitter, so that two transactions that met once do not meet again.
-          await sleep(Math.random() * 20 * tries);
-        }
+      inFlight++;
+      try {
+        return await withRetries(() => attempt(context, statements));
+      } finally {
+        inFlight--;
       }
     },
     figures: () => ({
-      connections: connections.filter((c) => c.client !== undefined).length,
+      connections: connections.filter((c) => c.live !== undefined).length,
       inFlight,
     }),
     async close() {
       closed = true;
-      await Promise.all(connections.map((connection) => connection.client?.end()));
+      await Promise.all(connections.map((connection) => connection.live?.client.end()));
     },
   };
 }
 
-/** Queues one whole transaction in this tick; settles when its COMMIT has been answered. */
+/** Queues one whole transaction; settles when Postgres has answered its end. */
 function enqueue(
-  client: pg.Client,
+  { client, prepared, stream }: Live,
   context: SessionContext,
   statements: readonly Statement[],
   prepare: boolean,
 ): Promise<QueryResult[]> {
-  return new Promise((resolve, reject) => {
-    const results: QueryResult[] = [];
-    let failure: unknown;
-    const failed = (error: unknown): void => {
-      failure ??= error;
-    };
-    const send = (
-      statement: Statement,
-      done: (error: Error | null, result: pg.QueryResult) => void,
-    ): void => {
-      void client.query(
-        {
-          ...(prepare && statement.name !== undefined && { name: statement.name }),
-          text: statement.text,
-          values: statement.values as unknown[],
-        },
-        done,
-      );
-    };
-
-    // One write to the socket for the whole transaction instead of one a message.
-    const stream = (
-      client as unknown as {
-        connection: { stream: NodeJS.WritableStream & { cork(): void; uncork(): void } };
-      }
-    ).connection.stream;
+  // Whatever the requests of one turn of the event loop send leaves in one write a connection.
+  if (stream.writableCorked === 0) {
     stream.cork();
-    send({ name: 'velocity.begin', text: 'begin', values: [] }, (error) => error && failed(error));
-    send(contextStatement(context), (error) => error && failed(error));
-    for (const statement of statements) {
-      send(statement, (error, result) => {
-        if (error) failed(error);
-        else
-          results.push({
-            rows: result.rows as Record<string, unknown>[],
-            rowCount: result.rowCount ?? 0,
-          });
-      });
-    }
-    send({ name: 'velocity.commit', text: 'commit', values: [] }, (error, result) => {
-      if (error) failed(error);
-      else if (result.command !== 'COMMIT')
-        failed(new Error('the database answered COMMIT with ROLLBACK'));
-      if (failure === undefined) resolve(results);
-      else reject(asLoss(failure));
+    setImmediate(() => stream.uncork());
+  }
+  return new Promise((resolve, reject) => {
+    const transaction = new PipelinedTransaction({
+      context: contextStatement(context),
+      ...{ statements, prepared, prepare, resolve },
+      reject: (error, started) => reject(asFailure(error, started)),
     });
-    stream.uncork();
+    client.query(transaction as unknown as pg.Query);
   });
 }
 
-function asLoss(error: unknown): unknown {
-  if (error instanceof VelocityError || error instanceof pg.DatabaseError) return error;
-  return error instanceof Error && error.message.startsWith('the database answered')
-    ? error
-    : new ConnectionLostError(error);
+function streamOf(client: pg.Client): Writable {
+  return (client as unknown as { connection: { stream: Writable } }).connection.stream;
+}
+
+function asFailure(error: unknown, started: boolean): unknown {
+  if (!(error instanceof pg.DatabaseError)) return new ConnectionLostError(error);
+  return isGoodbye(error) && !started ? new NotStartedError(error) : error;
 }

@@ -1,5 +1,11 @@
 import pg from 'pg';
-import { databaseUnavailable, toVelocityError } from './database-error.ts';
+import {
+  databaseUnavailable,
+  isGoodbye,
+  NotStartedError,
+  toVelocityError,
+} from './database-error.ts';
+import { withRetries } from './retry.ts';
 import type { QueryResult, Statement } from './statement.ts';
 import { typeParsers } from './types.ts';
 

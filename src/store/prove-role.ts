@@ -7,6 +7,7 @@ interface RoleFacts {
   readonly inherits: boolean;
   readonly createRole: boolean;
   readonly ownedTable: string | null;
+  readonly mayBecome: string | null;
 }
 
 /**
@@ -21,7 +22,13 @@ export async function proveApiRole(pool: Pool): Promise<void> {
              (select format('%I.%I', n.nspname, c.relname)
                 from pg_class c join pg_namespace n on n.oid = c.relnamespace
                where c.relowner = r.oid and c.relkind in ('r', 'p') and n.nspname not like 'pg\\_temp%'
-               order by 1 limit 1) as "ownedTable"
+               order by 1 limit 1) as "ownedTable",
+             (select o.rolname
+                from pg_roles o
+               where o.oid <> r.oid and pg_has_role(r.oid, o.oid, 'SET')
+                 and (o.rolsuper or o.rolbypassrls or o.rolcreaterole or o.rolname like 'pg\\_%'
+                      or exists (select from pg_class c where c.relowner = o.oid and c.relkind in ('r', 'p')))
+               order by o.rolname limit 1) as "mayBecome"
         from pg_roles r
        where r.rolname = session_user`,
   });
@@ -39,4 +46,5 @@ export async function proveApiRole(pool: Pool): Promise<void> {
   if (facts.ownedTable !== null) refuse(`owns the table ${facts.ownedTable}`);
   if (facts.inherits) refuse('has INHERIT');
   if (facts.createRole) refuse('has CREATEROLE');
+  if (facts.mayBecome !== null) refuse(`may become ${facts.mayBecome}`);
 }

@@ -163,7 +163,7 @@ describe('velocity on a running API', () => {
     expect(codes).toEqual({ twice: 5, stale: 5, unknown: 1, deleted: 0, gone: 3 });
   });
 
-  it('gives and takes access: keys are shown once, roles count when the command has ended', async () => {
+  it('gives and takes access: a key is shown once, roles come and go', async () => {
     const create = ['api-key', 'create', 'tom', '-n', namespace];
     const { key } = await json<{ key: string }>(create);
     expect((await velocity(create)).exitCode).toBe(5);

@@ -4,7 +4,7 @@ import type { Identity } from '../../contract/identity.ts';
 import { errorCodes } from '../../errors.ts';
 import type { RegistrySnapshot } from '../../resources/registry/snapshot.ts';
 import type { CompiledSchema } from '../../schema/compile.ts';
-import type { JsonSchema } from './field-schema.ts';
+import type { JsonSchema } from '../../schema/json-schema.ts';
 import { platformPaths } from './platform-paths.ts';
 import type { UsableOperations } from './record-paths.ts';
 import { describeRecordPaths } from './record-paths.ts';

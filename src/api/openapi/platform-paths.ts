@@ -1,5 +1,5 @@
 import { kinds } from '../../contract/kinds.ts';
-import type { JsonSchema } from './field-schema.ts';
+import type { JsonSchema } from '../../schema/json-schema.ts';
 
 const text = { type: 'string' };
 const problem = { $ref: '#/components/responses/Problem' };

@@ -1,7 +1,7 @@
 import type { Access } from '../../auth/access.ts';
 import { operators } from '../../query/condition.ts';
 import type { CompiledField, CompiledSchema } from '../../schema/compile.ts';
-import type { JsonSchema } from './field-schema.ts';
+import type { JsonSchema } from '../../schema/json-schema.ts';
 import { fieldSchema } from './field-schema.ts';
 
 /** Operations of a schema that the caller may use, with what each shows and takes. */

@@ -7,6 +7,8 @@ import type { Statement } from '../../store/statement.ts';
 import { columnValue } from '../column-value.ts';
 import type { KeptAnswer } from '../idempotent.ts';
 import type { RecordValues } from '../record-input.ts';
+import type { StatementShape } from './statement-shapes.ts';
+import { statementShape } from './statement-shapes.ts';
 
 /** A row that a write answers: none when nothing matched. */
 export interface WrittenRow {
@@ -29,14 +31,12 @@ export interface WriteInput {
 
 /** INSERT of one record under its new id. */
 export function insertRecord(input: WriteInput, id: string): Statement {
-  const parameters = new Values();
-  const idParameter = parameters.add(id, 'uuid');
-  const columns = input.schema.userFields.map((field) => quoteIdentifier(field.name));
-  const values = input.schema.userFields.map((field) => parameters.field(field, input));
-  const insert = `insert into ${tableOf(input.schema)} as t (id, ${columns.join(', ')})
-    values (${[idParameter, ...values].join(', ')})
-    returning ${answerOf(input, 'true')}`;
-  return finish(input, 'insert', insert, parameters);
+  const { schema } = input;
+  const shape = shapeOf(input, 'insert', '', (placeholders) => {
+    const insert = insertText(input, placeholders);
+    return `${insert} returning ${answerOf(input, 'true')}`;
+  });
+  return filled(shape, [id, ...columnValues(input, schema.userFields), ...keptValues(input)]);
 }
 
 /**
@@ -49,30 +49,19 @@ export function upsertRecord(
   onConflict: CompiledField,
   given: ReadonlySet<string>,
 ): Statement {
-  const parameters = new Values();
-  const idParameter = parameters.add(id, 'uuid');
-  const columns = input.schema.userFields.map((field) => quoteIdentifier(field.name));
-  const values = input.schema.userFields.map((field) => parameters.field(field, input));
-  const changes = input.schema.userFields
-    .filter((field) => given.has(field.name) && field.name !== onConflict.name)
-    .map((field) => {
-      const column = quoteIdentifier(field.name);
-      const refused = `platform.refuse('VE022', ${literal(field.name)}, excluded.${column})`;
-      const same =
-        field.type === 'geopoint'
-          ? `t.${column} ~= excluded.${column}`
-          : `t.${column} is not distinct from excluded.${column}`;
-      return field.spec.immutable === true
-        ? `${column} = case when ${same} then t.${column} else ${refused} end`
-        : `${column} = excluded.${column}`;
-    });
-  const insert = `insert into ${tableOf(input.schema)} as t (id, ${columns.join(', ')})
-    values (${[idParameter, ...values].join(', ')})
+  const { schema } = input;
+  const changing = schema.userFields.filter(
+    (field) => given.has(field.name) && field.name !== onConflict.name,
+  );
+  const shape = shapeOf(input, 'upsert', keyOf([onConflict, ...changing]), (placeholders) => {
+    const insert = insertText(input, placeholders);
+    return `${insert}
     on conflict (${quoteIdentifier(onConflict.name)}) do update
-      set ${[...changes, ...bumped].join(', ')}
+      set ${[...changing.map(takeExcluded), ...bumped].join(', ')}
       where t.deleted_at is null
     returning ${answerOf(input, '(t.version = 1)')}`;
-  return finish(input, 'upsert', insert, parameters);
+  });
+  return filled(shape, [id, ...columnValues(input, schema.userFields), ...keptValues(input)]);
 }
 
 /** UPDATE of one live record; with `version`, only if it is still at that one. No row: look why. */
@@ -81,15 +70,25 @@ export function updateRecord(
   id: string,
   version: number | undefined,
 ): Statement {
-  const parameters = new Values();
-  const where = whereOf(parameters, id, version);
-  const changes = Object.keys(input.values)
-    .map((name) => input.schema.fields.get(name))
-    .filter((field) => field !== undefined)
-    .map((field) => `${quoteIdentifier(field.name)} = ${parameters.field(field, input)}`);
-  const update = `update ${tableOf(input.schema)} as t set ${[...changes, ...bumped].join(', ')}
+  const { schema } = input;
+  const fields = Object.keys(input.values)
+    .map((name) => schema.fields.get(name))
+    .filter((field) => field !== undefined);
+  const shape = shapeOf(
+    input,
+    'update',
+    `${version === undefined} ${keyOf(fields)}`,
+    (placeholders) => {
+      const where = whereOf(placeholders, version);
+      const changes = fields.map(
+        (field) => `${quoteIdentifier(field.name)} = ${guardedValue(field, input, placeholders)}`,
+      );
+      return `update ${tableOf(schema)} as t set ${[...changes, ...bumped].join(', ')}
     where ${where} returning ${answerOf(input, 'false')}`;
-  return finish(input, 'update', update, parameters);
+    },
+  );
+  const which = version === undefined ? [id] : [id, version];
+  return filled(shape, [...which, ...columnValues(input, fields), ...keptValues(input)]);
 }
 
 /** The soft delete of one live record. */
@@ -98,11 +97,13 @@ export function deleteRecordRow(
   id: string,
   version: number | undefined,
 ): Statement {
-  const parameters = new Values();
-  const where = whereOf(parameters, id, version);
-  const update = `update ${tableOf(input.schema)} as t set deleted_at = platform.occurred_at(), ${bumped.join(', ')}
+  const shape = shapeOf(input, 'delete', String(version === undefined), (placeholders) => {
+    const where = whereOf(placeholders, version);
+    return `update ${tableOf(input.schema)} as t set deleted_at = platform.occurred_at(), ${bumped.join(', ')}
     where ${where} returning t.id, t.version, ''::text as data, false as created`;
-  return finish(input, 'delete', update, parameters);
+  });
+  const which = version === undefined ? [id] : [id, version];
+  return filled(shape, [...which, ...keptValues(input)]);
 }
 
 /** The version of a live record that the caller may see: tells a stale version from no record. */
@@ -122,29 +123,49 @@ export function tableOf(schema: CompiledSchema): string {
   return quoteQualified(schema.pgNamespace, schema.pgTable);
 }
 
-/** Parameters, each with the cast of its column. */
-class Values {
-  readonly list: unknown[] = [];
+/** Numbers parameters, each with the cast of its column. */
+class Placeholders {
+  #count = 0;
 
-  add(value: unknown, type: string): string {
-    this.list.push(value);
-    return `$${this.list.length}::${type}`;
-  }
-
-  /** A field's value; where the reference is guarded, only if the caller can see what it names. */
-  field(field: CompiledField, input: WriteInput): string {
-    const parameter = this.add(columnValue(field, input.values[field.name]), field.columnType);
-    const target = input.guarded.get(field.name);
-    if (target === undefined) return parameter;
-    const key = quoteIdentifier(field.spec.ref?.key ?? 'id');
-    return `case when ${parameter} is null or exists (select from ${tableOf(target)} r where r.${key} = ${parameter})
-      then ${parameter} else platform.refuse('VE010', ${literal(field.name)}, ${parameter}) end`;
+  next(type: string): string {
+    this.#count++;
+    return `$${this.#count}::${type}`;
   }
 }
 
-function whereOf(parameters: Values, id: string, version: number | undefined): string {
-  const conditions = [`t.id = ${parameters.add(id, 'uuid')}`, 't.deleted_at is null'];
-  if (version !== undefined) conditions.push(`t.version = ${parameters.add(version, 'bigint')}`);
+function insertText(input: WriteInput, placeholders: Placeholders): string {
+  const { userFields } = input.schema;
+  const columns = userFields.map((field) => quoteIdentifier(field.name));
+  const id = placeholders.next('uuid');
+  const values = userFields.map((field) => guardedValue(field, input, placeholders));
+  return `insert into ${tableOf(input.schema)} as t (id, ${columns.join(', ')})
+    values (${[id, ...values].join(', ')})`;
+}
+
+function takeExcluded(field: CompiledField): string {
+  const column = quoteIdentifier(field.name);
+  if (field.spec.immutable !== true) return `${column} = excluded.${column}`;
+  const refused = `platform.refuse('VE022', ${literal(field.name)}, excluded.${column})`;
+  const same =
+    field.type === 'geopoint'
+      ? `t.${column} ~= excluded.${column}`
+      : `t.${column} is not distinct from excluded.${column}`;
+  return `${column} = case when ${same} then t.${column} else ${refused} end`;
+}
+
+/** A field's value; where the reference is guarded, only if the caller can see what it names. */
+function guardedValue(field: CompiledField, input: WriteInput, placeholders: Placeholders): string {
+  const parameter = placeholders.next(field.columnType);
+  const target = input.guarded.get(field.name);
+  if (target === undefined) return parameter;
+  const key = quoteIdentifier(field.spec.ref?.key ?? 'id');
+  return `case when ${parameter} is null or exists (select from ${tableOf(target)} r where r.${key} = ${parameter})
+      then ${parameter} else platform.refuse('VE010', ${literal(field.name)}, ${parameter}) end`;
+}
+
+function whereOf(placeholders: Placeholders, version: number | undefined): string {
+  const conditions = [`t.id = ${placeholders.next('uuid')}`, 't.deleted_at is null'];
+  if (version !== undefined) conditions.push(`t.version = ${placeholders.next('bigint')}`);
   return conditions.join(' and ');
 }
 
@@ -155,26 +176,42 @@ function answerOf(input: WriteInput, created: string): string {
   return `t.id, t.version, (${projectRecord(input.schema, fields, 't')})::text as data, ${created} as created`;
 }
 
-/** With an idempotency key the statement also keeps its own answer, in the same transaction. */
-function finish(
+/**
+ * The statement's shape, made once. With an idempotency key the statement also keeps its own answer,
+ * in the same transaction; the arguments of that come behind all others.
+ */
+function shapeOf(
   input: WriteInput,
   operation: string,
-  write: string,
-  parameters: Values,
-): Statement {
-  let text = write;
-  if (input.keep !== undefined) {
-    const keep = input.keep.arguments
-      .map(({ value, type }) => parameters.add(value, type))
-      .join(', ');
-    text = `with w as (${write})
-      select w.*, platform.idempotency_keep(${keep}, case when w.created then 201 else 200 end, w.id, w.version, w.data) from w`;
-  }
-  return {
-    name: `${operation}.${shapeHash(`${input.schema.statementPrefix}\n${text}`)}`,
-    text,
-    values: parameters.list,
-  };
+  key: string,
+  write: (placeholders: Placeholders) => string,
+): StatementShape {
+  const { keep } = input;
+  const guarded = [...input.guarded.keys()].join(' ');
+  return statementShape(input, operation, `${keep !== undefined} ${guarded}\n${key}`, () => {
+    const placeholders = new Placeholders();
+    const text = write(placeholders);
+    if (keep === undefined) return text;
+    const kept = keep.arguments.map(({ type }) => placeholders.next(type));
+    return `with w as (${text})
+      select w.*, platform.idempotency_keep(${kept.join(', ')}, case when w.created then 201 else 200 end, w.id, w.version, w.data) from w`;
+  });
+}
+
+function filled(shape: StatementShape, values: readonly unknown[]): Statement {
+  return { name: shape.name, text: shape.text, values };
+}
+
+function columnValues(input: WriteInput, fields: readonly CompiledField[]): unknown[] {
+  return fields.map((field) => columnValue(field, input.values[field.name]));
+}
+
+function keptValues({ keep }: WriteInput): unknown[] {
+  return keep === undefined ? [] : keep.arguments.map(({ value }) => value);
+}
+
+function keyOf(fields: readonly CompiledField[]): string {
+  return fields.map((field) => field.name).join(' ');
 }
 
 /** Field names are `[a-z][a-z0-9_]*`, so nothing in them needs an escape. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { exitCodeOfStatus } from '../../../src/cli/exit-codes.ts';
 import { errorCodes } from '../../../src/errors.ts';
 import { airportPath, airportRoutes, problem, startLocalApi } from './local-api.ts';
-import { runVelocity } from './run-velocity.ts';
+import { commandNames, runVelocity } from './run-velocity.ts';
 
 describe('exit codes', () => {
   it('follow the status of the answer', () => {
@@ -109,5 +109,26 @@ describe('refusals', () => {
       exitCode: 1,
       stderr: expect.stringContaining('does not answer like a Velocity API'),
     });
+  });
+});
+
+describe('help', () => {
+  it('lists every process and command of this release', () => {
+    expect(commandNames()).toEqual(
+      expect.arrayContaining([
+        ...['dev', 'api', 'worker', 'operator', 'migrate', 'apply', 'get', 'describe', 'delete'],
+        ...['schema validate', 'query', 'record create', 'record get', 'record update'],
+        ...['record delete', 'load', 'api-key create', 'api-key list', 'api-key revoke', 'grant'],
+        ...['revoke', 'context list', 'context use', 'context set', 'context show', 'status'],
+        ...['version', 'completion'],
+      ]),
+    );
+  });
+
+  it.each(commandNames())('of %s has an example', async (name) => {
+    const { exitCode, stdout } = await runVelocity([...name.split(' '), '--help']);
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/\nExamples?:\n {2}\$ /);
+    expect(stdout).toContain(`velocity ${name}`);
   });
 });

@@ -34,6 +34,7 @@ describe('apply', () => {
     );
     await writeFile(join(folder, 'manifests', 'more', 'c.yaml'), manifest('c', '[x]'));
     await writeFile(join(folder, 'manifests', 'README.md'), 'not a manifest');
+    await writeFile(join(folder, 'manifests', 'data.json'), '[{"iata":"AUS"}]');
     const names = ['a1', 'a2', 'b', 'c'];
     const handler = createObjectsApi(new Map(), (_, reads) =>
       reads < 2

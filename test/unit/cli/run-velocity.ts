@@ -2,8 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
+import type { Command } from 'commander';
 import { onTestFinished } from 'vitest';
 import type { Cli } from '../../../src/cli/cli.ts';
+import { buildProgram } from '../../../src/cli/program.ts';
 import { runCli } from '../../../src/cli/run-cli.ts';
 import type { CliConfig } from '../../../src/config.ts';
 
@@ -34,8 +36,29 @@ export async function runVelocity(argv: readonly string[], options: RunOptions =
   const folder = options.folder ?? (await temporaryFolder());
   const stdout = memory();
   const stderr = memory();
+  const cli = createCli(folder, { stdout: stdout.stream, stderr: stderr.stream }, options);
+  const exitCode = await runCli(argv, cli);
+  return { exitCode, stdout: stdout.text(), stderr: stderr.text() };
+}
+
+/** The full name of every command: `record`, `record create` … */
+export function commandNames(): string[] {
+  const { stream } = memory();
+  const namesBelow = (command: Command, before: string): string[] =>
+    command.commands.flatMap((one) => {
+      const name = `${before} ${one.name()}`.trim();
+      return [name, ...namesBelow(one, name)];
+    });
+  return namesBelow(buildProgram(createCli('/', { stdout: stream, stderr: stream }, {})), '');
+}
+
+function createCli(
+  folder: string,
+  streams: { stdout: Writable; stderr: Writable },
+  options: RunOptions,
+): Cli {
   const isTty = options.tty === true;
-  const cli: Cli = {
+  return {
     config: {
       configDirectory: join(folder, 'config'),
       noColour: false,
@@ -46,8 +69,8 @@ export async function runVelocity(argv: readonly string[], options: RunOptions =
     },
     workingDirectory: folder,
     stdin: Readable.from(options.stdin === undefined ? [] : [Buffer.from(options.stdin)]),
-    stdout: { stream: stdout.stream, isTty, columns: 80 },
-    stderr: { stream: stderr.stream, isTty, columns: 80 },
+    stdout: { stream: streams.stdout, isTty, columns: 80 },
+    stderr: { stream: streams.stderr, isTty, columns: 80 },
     now: Date.now,
     newId: () => crypto.randomUUID(),
     onInterrupt: (callback) => {
@@ -57,8 +80,6 @@ export async function runVelocity(argv: readonly string[], options: RunOptions =
     cleanups: [],
     exitCode: 0,
   };
-  const exitCode = await runCli(argv, cli);
-  return { exitCode, stdout: stdout.text(), stderr: stderr.text() };
 }
 
 function memory(): { stream: Writable; text(): string } {
