@@ -73,7 +73,7 @@ async function bench(options: BenchOptions): Promise<void> {
     say(`${operation}: ${rounds} rounds of ${secondsPerRound} s each …`);
     lines.push(
       await measure(operation, {
-        ...{ loader, velocity, baseline, pgbench },
+        ...{ loader, velocity, baseline, pgbench, database },
         ...{ connections, rounds, secondsPerRound },
       }),
     );

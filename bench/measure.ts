@@ -1,5 +1,6 @@
 import type { LoadResult, Operation, Target } from './load/messages.ts';
 import { bulkRows } from './load/requests.ts';
+import type { BenchDatabase } from './servers/database.ts';
 import type { Loader } from './servers/loader.ts';
 import type { Limited, Pgbench } from './servers/pgbench.ts';
 import { limited } from './servers/pgbench.ts';
@@ -11,8 +12,9 @@ export interface Figures {
   readonly reqPerS: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
-  /** CPU time of the service's own process for one request. */
+  /** CPU time of the service's own process for one request, and of the database's for it. */
   readonly cpuUs: number;
+  readonly databaseCpuUs: number;
 }
 
 export interface Line {
@@ -39,6 +41,7 @@ export interface MeasureOptions {
   readonly velocity: Contender;
   readonly baseline: Contender;
   readonly pgbench: Pgbench | undefined;
+  readonly database: BenchDatabase;
   readonly connections: number;
   readonly rounds: number;
   readonly secondsPerRound: number;
@@ -46,6 +49,7 @@ export interface MeasureOptions {
 
 interface Round extends LoadResult {
   readonly cpuSeconds: number;
+  readonly databaseCpuSeconds: number;
 }
 
 const warmUpSeconds = 1.5;
@@ -58,9 +62,15 @@ const warmUpSeconds = 1.5;
 export async function measure(operation: Operation, options: MeasureOptions): Promise<Line> {
   const { velocity, baseline, pgbench, rounds, connections, secondsPerRound } = options;
   const run = async ({ service, target }: Contender, seconds: number): Promise<Round> => {
-    const before = await service.cpuSeconds();
+    const cpu = () => Promise.all([service.cpuSeconds(), options.database.cpuSeconds()]);
+    const before = await cpu();
     const result = await options.loader.run({ operation, target, connections, seconds });
-    return { ...result, cpuSeconds: (await service.cpuSeconds()) - before };
+    const after = await cpu();
+    return {
+      ...result,
+      cpuSeconds: after[0] - before[0],
+      databaseCpuSeconds: after[1] - before[1],
+    };
   };
   const limit = limited.find((one) => one === operation);
   const ours: Round[] = [];
@@ -110,5 +120,6 @@ function figuresOf(rounds: readonly Round[]): Figures {
     p50Ms: median(rounds.map((round) => round.p50Ms)),
     p99Ms: median(rounds.map((round) => round.p99Ms)),
     cpuUs: median(rounds.map((round) => (round.cpuSeconds * 1e6) / round.requests)),
+    databaseCpuUs: median(rounds.map((round) => (round.databaseCpuSeconds * 1e6) / round.requests)),
   };
 }

@@ -9,7 +9,7 @@ export interface BenchOptions {
   readonly connections: number;
   /** Records loaded before anything is measured. */
   readonly records: number;
-  /** Writes bench/results; not for a quick run, whose figures mean little. */
+  /** Writes bench/results: only of a whole run, since figures of others cannot be compared. */
   readonly keepResults: boolean;
   /** Where Node's CPU profile of the API goes. */
   readonly profileFolder: string | undefined;
@@ -26,9 +26,11 @@ Options:
   --seconds N       length of one round (4)
   --connections N   connections of the loader (32)
   --records N       records loaded first (100000)
-  --quick           2 rounds of 1.5 s over 20,000 records, keeping no result
-  --profile DIR     write a CPU profile of Velocity's API to DIR, keeping no result
+  --quick           2 rounds of 1.5 s over 20,000 records
+  --profile DIR     write a CPU profile of Velocity's API to DIR
   -h, --help        print this
+
+Without options the figures are kept in bench/results.
 
 Example:
   make bench ARGS="--quick --only get,create"
@@ -58,7 +60,7 @@ export function readOptions(argv: readonly string[]): BenchOptions | undefined {
     secondsPerRound: readNumber('seconds', values.seconds, quick ? 1.5 : 4),
     connections: readNumber('connections', values.connections, 32),
     records: readNumber('records', values.records, quick ? 20_000 : 100_000),
-    keepResults: !quick && profile === undefined && only.length === operations.length,
+    keepResults: argv.length === 0,
     profileFolder: profile,
   };
 }

@@ -11,6 +11,7 @@ import {
 import { getServerUser, makeServerFolder } from '../../src/process/dev/server-user.ts';
 import { ensureDatabase } from '../../src/store/ensure-database.ts';
 import { migrate } from '../../src/store/migrate.ts';
+import { readChildrenCpuSeconds } from './proc.ts';
 
 const databaseName = 'bench';
 
@@ -39,6 +40,8 @@ export interface BenchDatabase {
   readonly operatorUrl: string;
   /** As the superuser, who sees through row-level security. */
   query<Row extends pg.QueryResultRow>(text: string): Promise<Row[]>;
+  /** CPU seconds of all its backends so far. */
+  cpuSeconds(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -67,6 +70,7 @@ export async function startDatabase(): Promise<BenchDatabase> {
     operatorUrl: url('velocity_operator'),
     query: async <Row extends pg.QueryResultRow>(text: string) =>
       (await client.query<Row>(text)).rows,
+    cpuSeconds: () => readChildrenCpuSeconds(server.identity.pid),
     stop: async () => {
       await client.end().catch(() => {});
       await server.stop();

@@ -3,12 +3,11 @@ import { once } from 'node:events';
 import { open, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { environment } from '../../src/config.ts';
+import { readCpuSeconds, readRssKb } from './proc.ts';
 
 const readyWithinMs = 20_000;
 const readyPollMs = 50;
 const sampleMs = 200;
-/** Linux counts CPU time in these (sysconf(_SC_CLK_TCK), 100 on every platform it runs on). */
-const ticksPerSecond = 100;
 
 export interface Service {
   readonly name: string;
@@ -61,17 +60,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const told = await readFile(options.logFile, 'utf8');
     throw new Error(`${name} did not start:\n${told.slice(-2_000)}`);
   }
-  return { name, port, peakRssMb: () => peakKb / 1_024, cpuSeconds: () => readCpu(pid), stop };
-}
-
-async function readRssKb(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0);
-}
-
-/** Fields 14 and 15 of /proc/PID/stat, counted behind the name, which may hold spaces. */
-async function readCpu(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / ticksPerSecond;
+  return {
+    name,
+    port,
+    peakRssMb: () => peakKb / 1_024,
+    cpuSeconds: () => readCpuSeconds(pid),
+    stop,
+  };
 }

@@ -2,6 +2,7 @@ import { VelocityError } from '../errors.ts';
 import { contextStatement } from '../store/context.ts';
 import { sqlState, toVelocityError } from '../store/database-error.ts';
 import type { Transaction } from '../store/pool.ts';
+import { withRetries } from '../store/retry.ts';
 import type { Statement } from '../store/statement.ts';
 import type { BulkOperation, RefusedRow } from './bulk-input.ts';
 import type { BulkJob } from './bulk-job.ts';
@@ -48,7 +49,7 @@ export async function writeBulk(
 ): Promise<{ results: readonly RowResult[]; stored?: undefined } | { stored: StoredAnswer }> {
   const { ctx } = job;
   try {
-    const results = await ctx.deps.pool.transaction(async (tx) => {
+    const transaction = async (tx: Transaction): Promise<RowResult[]> => {
       await tx.query(contextStatement(job.fallback));
       const claim = claimOf(ctx);
       if (claim !== undefined) await tx.query(claim);
@@ -68,7 +69,8 @@ export async function writeBulk(
       const keep = keepStatement(ctx, mode.bodyOf(done));
       if (keep !== undefined) await tx.query(keep);
       return done;
-    });
+    };
+    const results = await withRetries(() => ctx.deps.pool.transaction(transaction));
     return { results };
   } catch (error) {
     if (sqlState(error) !== 'VE002') throw error;

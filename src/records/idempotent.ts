@@ -1,6 +1,6 @@
 import { sqlState } from '../store/database-error.ts';
 import type { SessionContext, Statement } from '../store/statement.ts';
-import type { RequestContext } from './request-context.ts';
+import type { RecordAnswer, RequestContext } from './request-context.ts';
 
 /** What the write's own statement stores, so that the answer and the write stand or fall together. */
 export interface KeptAnswer {
@@ -103,4 +103,15 @@ export async function readAnswer(
   const row = result?.rows[0] as unknown as StoredAnswer | undefined;
   if (row === undefined) throw new Error('the kept answer of an idempotency key is gone');
   return row;
+}
+
+/** The answer that an earlier request with the same key was given. */
+export function replay(stored: StoredAnswer): RecordAnswer {
+  return {
+    status: stored.status === 201 ? 201 : 200,
+    id: stored.id,
+    version: stored.version,
+    data: stored.body,
+    replayed: true,
+  };
 }

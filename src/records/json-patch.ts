@@ -33,32 +33,66 @@ export function jsonPatchOf(body: unknown): readonly JsonPatchOperation[] {
   return body as JsonPatchOperation[];
 }
 
-/** The document after the patch; the one given stays as it is. */
+/** What `copy` may add to a record in all: as much as a body may bring. */
+const copiedBytesMax = 1024 * 1024;
+/** As deep as a body may be. */
+const depthMax = 32;
+
+/**
+ * The document after the patch; the one given stays as it is. A few `copy` operations could double a
+ * value thirty times over, so what they add is counted before it is added.
+ */
 export function applyJsonPatch(
   document: unknown,
   operations: readonly JsonPatchOperation[],
 ): unknown {
-  try {
-    return jsonPatch.applyPatch(
-      structuredClone(document),
-      operations as jsonPatch.Operation[],
-      true,
-    ).newDocument;
-  } catch (error) {
-    if (!(error instanceof jsonPatch.JsonPatchError)) throw error;
-    if (error.name === 'TEST_OPERATION_FAILED') {
-      throw new VelocityError('OPTIMISTIC_LOCK_FAILED', 'A test of the patch does not hold.', {
-        details: { pointer: `/${error.index}` },
-      });
+  let patched: unknown = structuredClone(document);
+  let copiedBytes = 0;
+  operations.forEach((operation, index) => {
+    const pointer = `/${index}`;
+    try {
+      if (operation.op === 'copy') {
+        const value: unknown = jsonPatch.getValueByPointer(patched, operation.from ?? '');
+        copiedBytes += JSON.stringify(value ?? null).length;
+        if (copiedBytes > copiedBytesMax) throw refusedAt(pointer, 'copies more than 1 MiB');
+      }
+      patched = jsonPatch.applyOperation(
+        patched,
+        operation as jsonPatch.Operation,
+        true,
+        true,
+        true,
+        index,
+      ).newDocument;
+    } catch (error) {
+      throw explainPatchError(error, pointer);
     }
-    throw validationError('The patch cannot be applied.', [
-      {
-        pointer: `/${error.index ?? 0}`,
-        rule: 'json-patch',
-        message: 'points to a place that is not there',
-      },
-    ]);
+  });
+  if (isDeeper(patched, depthMax)) {
+    throw refusedAt('', `leaves a record deeper than ${depthMax} levels`);
   }
+  return patched;
+}
+
+function explainPatchError(error: unknown, pointer: string): unknown {
+  if (!(error instanceof jsonPatch.JsonPatchError)) return error;
+  if (error.name !== 'TEST_OPERATION_FAILED') {
+    return refusedAt(pointer, 'points to a place that is not there');
+  }
+  return new VelocityError('OPTIMISTIC_LOCK_FAILED', 'A test of the patch does not hold.', {
+    details: { pointer },
+  });
+}
+
+function refusedAt(pointer: string, message: string): VelocityError {
+  return validationError('The patch cannot be applied.', [
+    { pointer, rule: 'json-patch', message },
+  ]);
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1));
 }
 
 /** JSON Merge Patch (RFC 7396, section 2): objects merge, null removes, everything else replaces. */

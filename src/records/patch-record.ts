@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Access } from '../auth/access.ts';
 import { VelocityError } from '../errors.ts';
 import type { CompiledSchema } from '../schema/compile.ts';
-import { replay, written } from './create-record.ts';
+import { written } from './create-record.ts';
 import {
   expectedVersion,
   refuseMissedWrite,
@@ -11,7 +11,7 @@ import {
 } from './expected-version.ts';
 import { entityNotFound, requireRecordId } from './get-record.ts';
 import { guardedReferences } from './guarded-references.ts';
-import { findAnswer, keptAnswer, transactOnce } from './idempotent.ts';
+import { findAnswer, keptAnswer, replay, transactOnce } from './idempotent.ts';
 import type { JsonPatchOperation } from './json-patch.ts';
 import { applyJsonPatch, applyMergePatch, jsonPatchOf } from './json-patch.ts';
 import { readRecord } from './read-record.ts';

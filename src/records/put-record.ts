@@ -1,7 +1,7 @@
 import type { Access } from '../auth/access.ts';
 import { VelocityError } from '../errors.ts';
 import type { CompiledSchema } from '../schema/compile.ts';
-import { createRecord, replay, written } from './create-record.ts';
+import { createRecord, written } from './create-record.ts';
 import {
   expectedVersion,
   noRecordAt,
@@ -11,7 +11,7 @@ import {
 } from './expected-version.ts';
 import { requireRecordId } from './get-record.ts';
 import { guardedReferences } from './guarded-references.ts';
-import { findAnswer, keptAnswer, transactOnce } from './idempotent.ts';
+import { findAnswer, keptAnswer, replay, transactOnce } from './idempotent.ts';
 import type { ChangeOptions } from './patch-record.ts';
 import { readRecord } from './read-record.ts';
 import type { RecordValues } from './record-input.ts';

@@ -1,29 +1,53 @@
 import { shapeHash } from '../query/compiled-statement.ts';
 import { projectRecord } from '../query/projection.ts';
-import type { CompiledSchema } from '../schema/compile.ts';
+import type { CompiledField, CompiledSchema } from '../schema/compile.ts';
+import { quoteIdentifier } from '../schema/identifier.ts';
 import type { SessionContext } from '../store/statement.ts';
+import { columnValue } from './column-value.ts';
 import type { RecordValues } from './record-input.ts';
 import type { RequestContext } from './request-context.ts';
 import { tableOf } from './sql/write-one.ts';
 
 export interface CurrentRecord {
+  readonly id: string;
   readonly version: number;
   /** Every field of the user's, as JSON values: rules hold for those that the caller cannot see, too. */
   readonly values: RecordValues;
 }
 
 /** A live record as the base of a decision: under the caller's rights for the change itself. */
-export async function readRecord(
+export function readRecord(
   ctx: RequestContext,
   session: SessionContext,
   schema: CompiledSchema,
   id: string,
 ): Promise<CurrentRecord | undefined> {
+  return readWhere(ctx, session, schema, { condition: 't.id = $1::uuid', value: id });
+}
+
+/** The same by the value of a unique field. */
+export function findRecordBy(
+  ctx: RequestContext,
+  session: SessionContext,
+  schema: CompiledSchema,
+  field: CompiledField,
+  value: unknown,
+): Promise<CurrentRecord | undefined> {
+  const condition = `t.${quoteIdentifier(field.name)} = $1::${field.columnType}`;
+  return readWhere(ctx, session, schema, { condition, value: columnValue(field, value) });
+}
+
+async function readWhere(
+  ctx: RequestContext,
+  session: SessionContext,
+  schema: CompiledSchema,
+  { condition, value }: { readonly condition: string; readonly value: unknown },
+): Promise<CurrentRecord | undefined> {
   const data = `(${projectRecord(schema, schema.userFields, 't')})::text`;
-  const text = `select t.version, ${data} as data from ${tableOf(schema)} t where t.id = $1::uuid and t.deleted_at is null`;
+  const text = `select t.id, t.version, ${data} as data from ${tableOf(schema)} t where ${condition} and t.deleted_at is null`;
   const [result] = await ctx.deps.pipeline.transact(session, [
-    { name: `read.${shapeHash(`${schema.statementPrefix}\n${text}`)}`, text, values: [id] },
+    { name: `read.${shapeHash(`${schema.statementPrefix}\n${text}`)}`, text, values: [value] },
   ]);
-  const row = result?.rows[0] as { version: number; data: string } | undefined;
-  return row && { version: row.version, values: JSON.parse(row.data) as RecordValues };
+  const row = result?.rows[0] as { id: string; version: number; data: string } | undefined;
+  return row && { id: row.id, version: row.version, values: JSON.parse(row.data) as RecordValues };
 }

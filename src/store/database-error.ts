@@ -31,18 +31,12 @@ const codes: Readonly<Record<string, readonly [ErrorCode, string, hint?: string]
     'Choose another id.',
   ],
   VE021: ['VALIDATION_ERROR', 'The id of a record never changes.'],
-  VE022: ['VALIDATION_ERROR', 'The field can be set on create only.'],
   VE030: [
     'OPTIMISTIC_LOCK_FAILED',
     'The record has changed meanwhile.',
     'Read it again and repeat the change on its new version.',
   ],
   VE031: ['ENTITY_NOT_FOUND', 'There is no such record.'],
-  VE032: [
-    'UNIQUE_CONSTRAINT_VIOLATION',
-    'A deleted record keeps this value.',
-    'Restore that record or choose another value.',
-  ],
   '23502': ['VALIDATION_ERROR', 'A required value is missing.'],
   '23503': ['REFERENCE_CONFLICT', 'A referenced record does not exist.'],
   '23505': ['UNIQUE_CONSTRAINT_VIOLATION', 'A record with this value exists already.'],
@@ -104,7 +98,8 @@ export function isConflict(error: unknown): boolean {
 
 /** The SQLSTATE, where the error came from Postgres, mapped or not. */
 export function sqlState(error: unknown): string | undefined {
-  if (error instanceof VelocityError) return sqlState(error.cause);
+  if (error instanceof VelocityError || error instanceof ConnectionLostError)
+    return sqlState(error.cause);
   return error instanceof pg.DatabaseError ? error.code : undefined;
 }
 

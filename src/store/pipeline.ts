@@ -51,6 +51,8 @@ interface Live {
   readonly client: pg.Client;
   /** Takes it out of use at once and has it replaced. */
   readonly lose: () => void;
+  /** Postgres has said that it ends: whatever it has not begun to answer it has not begun to do. */
+  saidGoodbye: boolean;
   readonly prepared: PreparedStatements;
   readonly stream: Writable;
 }
@@ -78,11 +80,18 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
       connection.live = undefined;
       if (!closed) void reconnect(connection);
     };
-    client.on('error', lose);
+    client.on('error', (error) => {
+      const { live } = connection;
+      if (live?.client === client && isGoodbye(error)) live.saidGoodbye = true;
+      lose();
+    });
     client.on('end', lose);
     await client.connect();
     if (closed) return client.end();
-    connection.live = { client, lose, prepared: trackPrepared(client), stream: streamOf(client) };
+    connection.live = {
+      ...{ client, lose, saidGoodbye: false },
+      ...{ prepared: trackPrepared(client), stream: streamOf(client) },
+    };
     connected.resolve();
     connected = Promise.withResolvers<void>();
   }
@@ -123,7 +132,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
     try {
       return await enqueue(live, context, statements, prepare);
     } catch (error) {
-      if (isGoodbye(error)) live.lose();
+      if (live.saidGoodbye) live.lose();
       throw error;
     } finally {
       connection.inFlight--;
@@ -156,11 +165,12 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
 
 /** Queues one whole transaction; settles when Postgres has answered its end. */
 function enqueue(
-  { client, prepared, stream }: Live,
+  live: Live,
   context: SessionContext,
   statements: readonly Statement[],
   prepare: boolean,
 ): Promise<QueryResult[]> {
+  const { client, prepared, stream } = live;
   // Whatever the requests of one turn of the event loop send leaves in one write a connection.
   if (stream.writableCorked === 0) {
     stream.cork();
@@ -170,7 +180,10 @@ function enqueue(
     const transaction = new PipelinedTransaction({
       context: contextStatement(context),
       ...{ statements, prepared, prepare, resolve },
-      reject: (error, started) => reject(asFailure(error, started)),
+      reject: (error, started) => {
+        if (isGoodbye(error)) live.saidGoodbye = true;
+        reject(asFailure(error, live.saidGoodbye && !started));
+      },
     });
     client.query(transaction as unknown as pg.Query);
   });
@@ -180,7 +193,7 @@ function streamOf(client: pg.Client): Writable {
   return (client as unknown as { connection: { stream: Writable } }).connection.stream;
 }
 
-function asFailure(error: unknown, started: boolean): unknown {
-  if (!(error instanceof pg.DatabaseError)) return new ConnectionLostError(error);
-  return isGoodbye(error) && !started ? new NotStartedError(error) : error;
+function asFailure(error: unknown, untouched: boolean): unknown {
+  if (untouched) return new NotStartedError(error);
+  return error instanceof pg.DatabaseError ? error : new ConnectionLostError(error);
 }

@@ -59,27 +59,36 @@ export function openPool(options: PoolOptions): Pool {
     return { rows: result.rows as Row[], rowCount: result.rowCount ?? 0 };
   }
 
+  /** A connection may have died in the pool; before BEGIN nothing is lost by taking another one. */
+  async function begin(): Promise<pg.PoolClient> {
+    const client = await pool.connect().catch((error: unknown) => {
+      throw databaseUnavailable(error);
+    });
+    client.on('error', ignoreLoss);
+    try {
+      await client.query('begin');
+      return client;
+    } catch (error) {
+      client.off('error', ignoreLoss);
+      client.release(true);
+      throw new NotStartedError(error);
+    }
+  }
+
   return {
-    async query<Row>(statement: Statement) {
-      try {
-        return await run<Row>(pool, statement);
-      } catch (error) {
-        throw toVelocityError(asConnectionLoss(error));
-      }
+    query<Row>(statement: Statement) {
+      return withRetries(async () => {
+        try {
+          return await run<Row>(pool, statement);
+        } catch (error) {
+          throw isGoodbye(error) ? new NotStartedError(error) : asConnectionLoss(error);
+        }
+      });
     },
     async transaction<T>(work: (tx: Transaction) => Promise<T>) {
-      let client: pg.PoolClient;
-      try {
-        client = await pool.connect();
-      } catch (error) {
-        throw databaseUnavailable(error);
-      }
-      // A connection that dies in mid transaction tells it by the next query; the event is no news.
-      const ignore = (): void => {};
-      client.on('error', ignore);
+      const client = await withRetries(begin);
       let broken = false;
       try {
-        await client.query('begin');
         const outcome = await work({ query: (statement) => run(client, statement) });
         const committed = await client.query('commit');
         if (committed.command !== 'COMMIT')
@@ -92,7 +101,7 @@ export function openPool(options: PoolOptions): Pool {
         );
         throw toVelocityError(broken ? asConnectionLoss(error) : error);
       } finally {
-        client.off('error', ignore);
+        client.off('error', ignoreLoss);
         client.release(broken);
       }
     },
@@ -100,6 +109,9 @@ export function openPool(options: PoolOptions): Pool {
     close: () => pool.end(),
   };
 }
+
+/** A connection that dies in mid transaction tells it by the next query; the event is no news. */
+function ignoreLoss(): void {}
 
 /** What pg throws when a connection ends has no code of its own; a database error has. */
 function asConnectionLoss(error: unknown): unknown {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { schemaNotFound } from '../../auth/access.ts';
 import { VelocityError, validationError } from '../../errors.ts';
 import { parseListParams, parseQueryBody } from '../../query/record-query.ts';
 import { bulkRecords } from '../../records/bulk-records.ts';
@@ -11,6 +12,7 @@ import { listRecords } from '../../records/list-records.ts';
 import { patchRecord } from '../../records/patch-record.ts';
 import { putRecord } from '../../records/put-record.ts';
 import type { RecordAnswer, RequestContext } from '../../records/request-context.ts';
+import { upsertRecord } from '../../records/upsert-record.ts';
 import type { CompiledSchema } from '../../schema/compile.ts';
 import type { AppDeps } from '../app-deps.ts';
 import { identityOf } from '../plugins/authentication.ts';
@@ -53,12 +55,11 @@ export function addRecordRoutes(app: FastifyInstance, deps: AppDeps): void {
     const onConflict = singleParam(query, 'onConflict');
     const schema = schemaOf(deps, request);
     const context = writeContextOf(deps, request);
-    const answer = await createRecord(
-      context,
-      schema,
-      bodyOf(request),
-      onConflict === undefined ? {} : { onConflict },
-    );
+    const body = bodyOf(request);
+    const answer =
+      onConflict === undefined
+        ? await createRecord(context, schema, body)
+        : await upsertRecord(context, schema, body, onConflict);
     return sendRecord(reply, schema, answer);
   });
 
@@ -182,11 +183,7 @@ function schemaOf(deps: AppDeps, request: FastifyRequest): CompiledSchema {
   const { org, app, domain, object, version } = request.params as RecordParams;
   const path = `${org}/${app}/${domain}/${object}/${version}`;
   const schema = deps.registry.snapshot().schemas.get(path);
-  if (schema === undefined) {
-    throw new VelocityError('SCHEMA_NOT_FOUND', `There is no schema at ${path}.`, {
-      hint: 'GET /api lists the schemas that you may see.',
-    });
-  }
+  if (schema === undefined) throw schemaNotFound(path);
   return schema;
 }
 

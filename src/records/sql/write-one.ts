@@ -29,37 +29,13 @@ export interface WriteInput {
   readonly keep: KeptAnswer | undefined;
 }
 
-/** INSERT of one record under its new id. */
-export function insertRecord(input: WriteInput, id: string): Statement {
+/** INSERT of one record under its new id; with `unless`, nothing where that field's value is taken. */
+export function insertRecord(input: WriteInput, id: string, unless?: CompiledField): Statement {
   const { schema } = input;
-  const shape = shapeOf(input, 'insert', '', (placeholders) => {
+  const shape = shapeOf(input, 'insert', unless?.name ?? '', (placeholders) => {
     const insert = insertText(input, placeholders);
-    return `${insert} returning ${answerOf(input, 'true')}`;
-  });
-  return filled(shape, [id, ...columnValues(input, schema.userFields), ...keptValues(input)]);
-}
-
-/**
- * INSERT, or UPDATE of the record that has the same value in a unique field. Only the fields that
- * were given change; a deleted record keeps its value and refuses.
- */
-export function upsertRecord(
-  input: WriteInput,
-  id: string,
-  onConflict: CompiledField,
-  given: ReadonlySet<string>,
-): Statement {
-  const { schema } = input;
-  const changing = schema.userFields.filter(
-    (field) => given.has(field.name) && field.name !== onConflict.name,
-  );
-  const shape = shapeOf(input, 'upsert', keyOf([onConflict, ...changing]), (placeholders) => {
-    const insert = insertText(input, placeholders);
-    return `${insert}
-    on conflict (${quoteIdentifier(onConflict.name)}) do update
-      set ${[...changing.map(takeExcluded), ...bumped].join(', ')}
-      where t.deleted_at is null
-    returning ${answerOf(input, '(t.version = 1)')}`;
+    const conflict = unless ? ` on conflict (${quoteIdentifier(unless.name)}) do nothing` : '';
+    return `${insert}${conflict} returning ${answerOf(input, 'true')}`;
   });
   return filled(shape, [id, ...columnValues(input, schema.userFields), ...keptValues(input)]);
 }
@@ -140,17 +116,6 @@ function insertText(input: WriteInput, placeholders: Placeholders): string {
   const values = userFields.map((field) => guardedValue(field, input, placeholders));
   return `insert into ${tableOf(input.schema)} as t (id, ${columns.join(', ')})
     values (${[id, ...values].join(', ')})`;
-}
-
-function takeExcluded(field: CompiledField): string {
-  const column = quoteIdentifier(field.name);
-  if (field.spec.immutable !== true) return `${column} = excluded.${column}`;
-  const refused = `platform.refuse('VE022', ${literal(field.name)}, excluded.${column})`;
-  const same =
-    field.type === 'geopoint'
-      ? `t.${column} ~= excluded.${column}`
-      : `t.${column} is not distinct from excluded.${column}`;
-  return `${column} = case when ${same} then t.${column} else ${refused} end`;
 }
 
 /** A field's value; where the reference is guarded, only if the caller can see what it names. */

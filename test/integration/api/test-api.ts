@@ -48,9 +48,12 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
-/** A whole API over a database of its own, with one organisation; only the port is missing. */
-export async function openTestApi(): Promise<TestApi> {
-  const database = await createTestDatabase();
+/**
+ * A whole API over a database of its own, with one organisation; only the port is missing. `given` is
+ * a database on a server that the caller wants to do something to.
+ */
+export async function openTestApi(given?: TestDatabase): Promise<TestApi> {
+  const database = given ?? (await createTestDatabase());
   const { apiUrl, operatorUrl } = database;
   const operator = openPool({ connectionString: operatorUrl, application: 'test operator' });
   const pool = openPool({ connectionString: apiUrl, application: 'test api' });

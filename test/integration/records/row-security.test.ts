@@ -201,10 +201,14 @@ describe('the API’s login role', () => {
     const url = new URL(api.database.apiUrl);
     url.username = name;
     const pool: Pool = openPool({ connectionString: url.href, size: 1, application: 'test' });
-    return proveApiRole(pool)
-      .then(() => undefined)
-      .catch((error: Error) => error)
-      .finally(() => pool.close());
+    try {
+      await proveApiRole(pool);
+      return undefined;
+    } catch (error) {
+      return error as Error;
+    } finally {
+      await pool.close();
+    }
   }
 
   it.each(attributes)('is refused when it is %s', async (kind, attribute, words) => {

@@ -1,0 +1,99 @@
+import type { Access } from '../auth/access.ts';
+import { VelocityError } from '../errors.ts';
+import type { CompiledField, CompiledSchema } from '../schema/compile.ts';
+import { written } from './create-record.ts';
+import { guardedReferences } from './guarded-references.ts';
+import { keptAnswer, replay, transactOnce } from './idempotent.ts';
+import { findRecordBy } from './read-record.ts';
+import { requireObject, requireWritable, validateChanged, validateNew } from './record-input.ts';
+import { explainRefusal } from './refusal.ts';
+import type { RecordAnswer, RequestContext } from './request-context.ts';
+import { authorizeWrite, sessionOf } from './request-context.ts';
+import type { WrittenRow } from './sql/write-one.ts';
+import { insertRecord, updateRecord } from './sql/write-one.ts';
+
+/** Rounds of insert, look and update; each is lost only to a writer that came in between. */
+const roundsMax = 5;
+
+/**
+ * Creates a record, or changes the one that has the same value in a unique field. The insert runs
+ * under the caller's rights to create and the update under those to update, since row filters may
+ * differ: one INSERT … ON CONFLICT DO UPDATE could only run under one of them.
+ */
+export async function upsertRecord(
+  ctx: RequestContext,
+  schema: CompiledSchema,
+  body: unknown,
+  onConflict: string,
+): Promise<RecordAnswer> {
+  const create = authorizeWrite(ctx, schema, 'create');
+  const update = authorizeWrite(ctx, schema, 'update');
+  const field = requireUnique(schema, update, onConflict);
+  const given = requireObject(body);
+  const values = validateNew(schema, create, given);
+  const { [field.name]: key, ...changes } = given;
+  requireWritable(schema, update, changes);
+  const { guarded, accesses } = guardedReferences(ctx, schema);
+  const creating = sessionOf(ctx, schema, create, accesses);
+  const updating = sessionOf(ctx, schema, update, accesses);
+  const keep = keptAnswer(ctx);
+
+  try {
+    for (let round = 0; round < roundsMax; round++) {
+      const fresh = { schema, access: create, values, guarded, keep };
+      const inserted = await transactOnce(ctx, creating, [
+        insertRecord(fresh, ctx.deps.newId(), field),
+      ]);
+      if (inserted.stored !== undefined) return replay(inserted.stored);
+      const created = inserted.rows[0] as unknown as WrittenRow | undefined;
+      if (created !== undefined) return written(created);
+
+      const current = await findRecordBy(ctx, updating, schema, field, values[field.name] ?? key);
+      if (current === undefined) throw takenValue(field);
+      validateChanged(schema, update, current.values, changes);
+      const changed = { schema, access: update, values: changes, guarded, keep };
+      const outcome = await transactOnce(ctx, updating, [
+        updateRecord(changed, current.id, current.version),
+      ]);
+      if (outcome.stored !== undefined) return replay(outcome.stored);
+      const row = outcome.rows[0] as unknown as WrittenRow | undefined;
+      if (row !== undefined) return written(row);
+    }
+  } catch (error) {
+    throw explainRefusal(error, schema, update);
+  }
+  throw new VelocityError(
+    'OPTIMISTIC_LOCK_FAILED',
+    'Others kept changing the record at the same time.',
+    { hint: 'Send the request again.' },
+  );
+}
+
+/** A deleted record keeps its value, and so does one that this caller may not change. */
+function takenValue(field: CompiledField): VelocityError {
+  return new VelocityError(
+    'UNIQUE_CONSTRAINT_VIOLATION',
+    `Another record keeps this value (${field.name}), and it cannot be changed here.`,
+    {
+      details: { fields: [field.name] },
+      hint: 'It is deleted, or lies outside of the rows that you may change. Choose another value.',
+    },
+  );
+}
+
+function requireUnique(schema: CompiledSchema, access: Access, name: string): CompiledField {
+  const field = schema.fields.get(name);
+  if (field === undefined || !access.readable.has(name)) {
+    throw new VelocityError(
+      'UNKNOWN_FIELD',
+      `${schema.name} ${schema.version} has no field ${JSON.stringify(name)}.`,
+    );
+  }
+  if (field.spec.unique === true) return field;
+  const unique = schema.userFields.filter(
+    (candidate) => candidate.spec.unique === true && access.readable.has(candidate.name),
+  );
+  throw new VelocityError('BAD_REQUEST', `onConflict wants a unique field; ${name} is not.`, {
+    hint: `Unique fields: ${unique.map((candidate) => candidate.name).join(', ') || 'none'}.`,
+  });
+}
