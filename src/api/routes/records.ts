@@ -178,12 +178,17 @@ interface RecordParams {
   readonly id?: string;
 }
 
-/** One look-up; whether the caller may know of the schema is for the command to say. */
+/**
+ * One look-up. A schema of another organisation is not there, before anything else of the request is
+ * judged; whether the caller may use one of its own is for the command to say.
+ */
 function schemaOf(deps: AppDeps, request: FastifyRequest): CompiledSchema {
   const { org, app, domain, object, version } = request.params as RecordParams;
   const path = `${org}/${app}/${domain}/${object}/${version}`;
   const schema = deps.registry.snapshot().schemas.get(path);
-  if (schema === undefined) throw schemaNotFound(path);
+  const { organisation, platformAdmin } = identityOf(request);
+  const known = platformAdmin || schema?.organisation === organisation;
+  if (schema === undefined || !known) throw schemaNotFound(path);
   return schema;
 }
 

@@ -96,6 +96,10 @@ export function deleteRecords(
   });
 }
 
+/**
+ * Rows are locked in the order of their ids before any is changed: two bulks over the same records
+ * wait for each other, where in the order of their input they would deadlock.
+ */
 function changeMany(
   schema: CompiledSchema,
   operation: string,
@@ -114,11 +118,15 @@ function changeMany(
   const text = `
     with input as materialized (
       select * from json_to_recordset($1::json) as i ("_place" integer, "_id" uuid, "_version" bigint, ${set.types})
+    ), locked as materialized (
+      select l.id from ${tableOf(schema)} l
+       where l.id in (select "_id" from input) and l.deleted_at is null
+       order by l.id for update
     ), changed as (
       update ${tableOf(schema)} as t
          set ${[...set.changes, ...bumped].join(', ')}
-        from input i
-       where t.id = i."_id" and t.deleted_at is null and (i."_version" is null or t.version = i."_version")
+        from input i join locked l on l.id = i."_id"
+       where t.id = l.id and t.deleted_at is null and (i."_version" is null or t.version = i."_version")
       returning t.id, t.version
     )
     select i."_id" as id, ${outcome}

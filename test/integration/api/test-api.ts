@@ -1,22 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
 import { v7 as uuidv7 } from 'uuid';
-import { provisionRoleBinding } from '../../../src/activities/access-activities.ts';
-import { activateRevision } from '../../../src/activities/activate-revision.ts';
-import { applySchemaSteps } from '../../../src/activities/apply-schema-steps.ts';
-import { provisionDomain } from '../../../src/activities/domain-activities.ts';
-import { planSchemaChange } from '../../../src/activities/plan-schema-change.ts';
-import {
-  provisionApplication,
-  provisionOrganisation,
-} from '../../../src/activities/tenant-activities.ts';
 import { buildApp } from '../../../src/api/app.ts';
 import type { AppDeps } from '../../../src/api/app-deps.ts';
 import { recordDenial } from '../../../src/audit/record-denial.ts';
 import { ensureBootstrapKey } from '../../../src/auth/bootstrap-key.ts';
 import type { KeyOwner } from '../../../src/auth/issue-key.ts';
 import { issueKey } from '../../../src/auth/issue-key.ts';
-import type { Resource } from '../../../src/contract/kinds.ts';
 import type { Observation } from '../../../src/observe.ts';
 import { createMetrics } from '../../../src/observe.ts';
 import { openPostgresStore } from '../../../src/resources/postgres/postgres-store.ts';
@@ -28,6 +18,7 @@ import type { TestTenant } from '../../support/manifests.ts';
 import { manifest, testTenant } from '../../support/manifests.ts';
 import type { TestDatabase } from '../../support/postgres.ts';
 import { createTestDatabase, uniqueName } from '../../support/postgres.ts';
+import { provision } from '../../support/provision.ts';
 
 export interface TestApi {
   readonly app: FastifyInstance;
@@ -81,20 +72,6 @@ export async function openTestApi(given?: TestDatabase): Promise<TestApi> {
   const store = openPostgresStore({ pool: operator, connectionString: operatorUrl });
   const activities = { store, pool: operator, now: () => new Date(), random: Math.random };
 
-  async function provision({ kind, metadata }: Resource): Promise<void> {
-    const ref = { kind, namespace: metadata.namespace, name: metadata.name };
-    if (kind === 'Organisation') await provisionOrganisation(activities, ref);
-    if (kind === 'Application') await provisionApplication(activities, ref);
-    if (kind === 'Domain') await provisionDomain(activities, ref);
-    if (kind === 'RoleBinding') await provisionRoleBinding(activities, ref);
-    if (kind !== 'SchemaDefinition') return;
-    const planned = await planSchemaChange(activities, ref);
-    if (planned.next !== 'apply') return;
-    const { generation, planHash, batches } = planned;
-    for (const batch of batches) await applySchemaSteps(activities, { ref, generation, batch });
-    await activateRevision(activities, { ref, generation, planHash });
-  }
-
   const api: TestApi = {
     app,
     deps,
@@ -105,7 +82,8 @@ export async function openTestApi(given?: TestDatabase): Promise<TestApi> {
     observed,
     path: (object) => `/api/${tenant.organisation}/shop/sales/${object}/v1`,
     provide: async (...manifests) => {
-      for (const { resource } of await store.apply(manifests)) await provision(resource);
+      for (const { resource } of await store.apply(manifests))
+        await provision(activities, resource);
       await registry.refresh();
     },
     keyFor: async (actor, roles, more = {}) => {

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { OwnPostgres } from '../../support/own-postgres.ts';
+import { startOwnPostgres } from '../../support/own-postgres.ts';
 import type { ApiProcess } from '../api/api-process.ts';
 import { spawnApi } from '../api/api-process.ts';
 import type { TestApi } from '../api/test-api.ts';
 import { openTestApi } from '../api/test-api.ts';
 import { everythingSchemas } from './everything-schema.ts';
-import type { OwnPostgres } from './own-postgres.ts';
-import { startOwnPostgres } from './own-postgres.ts';
 import { connect, trailOf, trailProblems } from './trail.ts';
 
 /** Guarantee 4. */

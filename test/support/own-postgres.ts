@@ -1,16 +1,16 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findFreePort } from '../../../src/process/dev/ports.ts';
-import type { PostgresServer } from '../../../src/process/dev/postgres-server.ts';
+import { findFreePort } from '../../src/process/dev/ports.ts';
+import type { PostgresServer } from '../../src/process/dev/postgres-server.ts';
 import {
   postgresUrl,
   startPostgresServer,
   superuserName,
-} from '../../../src/process/dev/postgres-server.ts';
-import { ensureDatabase } from '../../../src/store/ensure-database.ts';
-import { migrate } from '../../../src/store/migrate.ts';
-import type { TestDatabase } from '../../support/postgres.ts';
-import { makeServerFolder, recordServer } from '../../support/server-folder.ts';
+} from '../../src/process/dev/postgres-server.ts';
+import { ensureDatabase } from '../../src/store/ensure-database.ts';
+import { migrate } from '../../src/store/migrate.ts';
+import type { TestDatabase } from './postgres.ts';
+import { makeServerFolder, recordServer } from './server-folder.ts';
 
 /** A PostgreSQL that keeps what it has acknowledged, for tests that kill it. */
 export interface OwnPostgres extends TestDatabase {

@@ -1,0 +1,29 @@
+import { provisionRoleBinding } from '../../src/activities/access-activities.ts';
+import { activateRevision } from '../../src/activities/activate-revision.ts';
+import { applySchemaSteps } from '../../src/activities/apply-schema-steps.ts';
+import type { ActivityDeps } from '../../src/activities/deps.ts';
+import { provisionDomain } from '../../src/activities/domain-activities.ts';
+import { planSchemaChange } from '../../src/activities/plan-schema-change.ts';
+import {
+  provisionApplication,
+  provisionOrganisation,
+} from '../../src/activities/tenant-activities.ts';
+import type { Resource } from '../../src/contract/kinds.ts';
+
+/** What the worker does for a resource that was applied, without Temporal. */
+export async function provision(
+  activities: ActivityDeps,
+  { kind, metadata }: Resource,
+): Promise<void> {
+  const ref = { kind, namespace: metadata.namespace, name: metadata.name };
+  if (kind === 'Organisation') await provisionOrganisation(activities, ref);
+  if (kind === 'Application') await provisionApplication(activities, ref);
+  if (kind === 'Domain') await provisionDomain(activities, ref);
+  if (kind === 'RoleBinding') await provisionRoleBinding(activities, ref);
+  if (kind !== 'SchemaDefinition') return;
+  const planned = await planSchemaChange(activities, ref);
+  if (planned.next === 'nothing') return;
+  const { generation, planHash, batches } = planned;
+  for (const batch of batches) await applySchemaSteps(activities, { ref, generation, batch });
+  await activateRevision(activities, { ref, generation, planHash });
+}
