@@ -100,11 +100,15 @@ async function startVelocity(
 ): Promise<Contender> {
   const port = await findFreePort();
   if (profileFolder !== undefined) await mkdir(profileFolder, { recursive: true });
-  const profiling =
-    profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
+  const program = join(root, 'bin/velocity.mjs');
   const service = await startService({
     name: "Velocity's API",
-    command: [...profiling, join(root, 'src/main.ts'), 'api'],
+    ...(profileFolder === undefined
+      ? { program, args: ['api'] }
+      : {
+          program: process.execPath,
+          args: ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`, program, 'api'],
+        }),
     port,
     env: { VELOCITY_DATABASE_URL: database.apiUrl, VELOCITY_PORT: String(port) },
     logFile: join(database.folder, 'velocity.log'),
@@ -117,7 +121,8 @@ async function startBaseline(database: BenchDatabase, key: string): Promise<Cont
   const settings = { 'database-url': database.apiUrl, port: String(port), key, actor, grants };
   const service = await startService({
     name: 'the hand-written service',
-    command: [
+    program: process.execPath,
+    args: [
       join(root, 'bench/baseline/main.ts'),
       ...Object.entries(settings).map(([name, value]) => `--${name}=${value}`),
     ],

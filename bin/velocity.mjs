@@ -1,4 +1,7 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=16
+// The option bounds the young generation, which Node otherwise lets grow to 128 MB on a large machine:
+// an API process under load then holds 300 MB instead of 200, and is no faster for it.
+//
 // Plain JavaScript for any Node that understands modules: its first task is to find one that is
 // new enough (24.12 runs TypeScript by stripping types), the npm package `node` if this one is not.
 import { spawn } from 'node:child_process';

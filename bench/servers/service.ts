@@ -21,8 +21,8 @@ export interface Service {
 
 export interface ServiceOptions {
   readonly name: string;
-  /** Arguments of node. */
-  readonly command: readonly string[];
+  readonly program: string;
+  readonly args: readonly string[];
   readonly port: number;
   readonly env: Readonly<Record<string, string>>;
   /** Its log goes to this file, as it would in production. */
@@ -33,7 +33,7 @@ export interface ServiceOptions {
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { name, port } = options;
   const log = await open(options.logFile, 'a');
-  const child = spawn(process.execPath, [...options.command], {
+  const child = spawn(options.program, [...options.args], {
     env: { ...environment(), ...options.env },
     stdio: ['ignore', log.fd, log.fd],
   });

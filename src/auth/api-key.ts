@@ -36,5 +36,8 @@ export function hashApiKey(text: string): Buffer {
 }
 
 function checksum(prefix: string, random: Buffer): Buffer {
-  return hash('sha256', Buffer.concat([Buffer.from(prefix), random]), 'buffer').subarray(0, checksumBytes);
+  return hash('sha256', Buffer.concat([Buffer.from(prefix), random]), 'buffer').subarray(
+    0,
+    checksumBytes,
+  );
 }

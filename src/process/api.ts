@@ -82,6 +82,7 @@ async function serveApi({ config, observer, signal }: ApiOptions): Promise<void>
 
   const registry = await openRegistry({ pool, connectionString, observe, now: Date.now });
   scope.defer(() => registry.close());
+  scope.defer(sweepIdempotencyKeys(pool, (cause) => observe({ type: 'store.failed', cause })));
 
   const newId = createUuidSource({ now: Date.now, randomFill: (bytes) => randomFillSync(bytes) });
   const workflows = createWorkflowList(config);

@@ -20,6 +20,8 @@ export interface Page {
   readonly data: string;
   /** Leads to the next page; undefined on the last one, and for groups. */
   readonly cursor?: string;
+  /** Groups have no cursor: the offset of the next page, undefined on the last one. */
+  readonly nextOffset?: number;
 }
 
 export interface CompiledQuery {
@@ -110,7 +112,8 @@ function decodePage(plan: RecordPlan, rows: readonly Row[]): Page {
   assert(typeof data === 'string', 'a list answers text');
   if (Number(row['found']) <= plan.limit) return { data: `[${data}]` };
   const page = `[${data.slice(0, data.lastIndexOf(separator))}]`;
-  if (plan.grouping !== undefined) return { data: page };
+  if (plan.grouping !== undefined)
+    return { data: page, nextOffset: (plan.offset ?? 0) + plan.limit };
   const keys = plan.sort.map((_, index) => (row[`key_${index}`] ?? null) as string | null);
   return { data: page, cursor: writeCursor(plan.seal, keys) };
 }

@@ -90,9 +90,7 @@ export function planSelection(
   includes: readonly IncludePlan[],
   problems: PlanProblem[],
 ): readonly CompiledField[] {
-  if (select === undefined) {
-    return [...scope.schema.fields.values()].filter((field) => isReadable(field, scope.access));
-  }
+  if (select === undefined) return readableFields(scope);
   const fields = new Set(includes.map(({ field }) => field));
   for (const { name, pointer } of select) {
     const field = findReadable(scope, name, pointer);
@@ -100,6 +98,17 @@ export function planSelection(
     else fields.add(field);
   }
   return [...fields];
+}
+
+/** All that a caller may read, found once: the same list also makes the same select list. */
+const readable = new WeakMap<ReadAccess, { schema: CompiledSchema; fields: CompiledField[] }>();
+
+function readableFields({ schema, access }: Scope): readonly CompiledField[] {
+  const known = readable.get(access);
+  if (known?.schema === schema) return known.fields;
+  const fields = [...schema.fields.values()].filter((field) => isReadable(field, access));
+  readable.set(access, { schema, fields });
+  return fields;
 }
 
 function planSort(scope: Scope, keys: readonly SortKey[], problems: PlanProblem[]): PlannedSort[] {

@@ -38,7 +38,28 @@ export function projectColumns(
   schema: CompiledSchema,
   fields: readonly CompiledField[],
   alias: string,
-  included: ReadonlyMap<string, string> = new Map(),
+  included: ReadonlyMap<string, string> = noneIncluded,
+): string {
+  if (included.size > 0) return writeColumns(schema, fields, alias, included);
+  const known = written.get(fields);
+  if (known?.schema === schema && known.alias === alias) return known.columns;
+  const columns = writeColumns(schema, fields, alias, included);
+  written.set(fields, { schema, alias, columns });
+  return columns;
+}
+
+const noneIncluded: ReadonlyMap<string, string> = new Map();
+/** Select lists by their fields; a caller's whole selection is one list for as long as its access. */
+const written = new WeakMap<
+  readonly CompiledField[],
+  { schema: CompiledSchema; alias: string; columns: string }
+>();
+
+function writeColumns(
+  schema: CompiledSchema,
+  fields: readonly CompiledField[],
+  alias: string,
+  included: ReadonlyMap<string, string>,
 ): string {
   return inRecordOrder(schema, fields)
     .map((field) => {

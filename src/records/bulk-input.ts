@@ -126,8 +126,9 @@ function readRow(
   accessFor: AccessFor,
   newId: () => string,
 ): BulkOperation {
-  const { op, id, record, version, ...rest } = requireObject(row);
-  const unknown = Object.keys(rest).filter((name) => !members.has(name));
+  const given = requireObject(row);
+  const { op, id, record, version } = given;
+  const unknown = Object.keys(given).filter((name) => !members.has(name));
   if (unknown.length > 0)
     throw refuse(
       `/${unknown[0]}`,

@@ -1,4 +1,5 @@
 import type { Access } from '../auth/access.ts';
+import type { SchemaDefinitionSpec } from '../contract/kinds.ts';
 import type { Problem } from '../errors.ts';
 import type { CompiledSchema } from '../schema/compile.ts';
 import { compareInstants } from './exact-instant.ts';
@@ -14,6 +15,8 @@ const holds: Readonly<Record<string, (order: number) => boolean>> = {
   gte: (order) => order >= 0,
 };
 
+const noRules: NonNullable<SchemaDefinitionSpec['validations']> = [];
+
 /**
  * Validations of type `compare` over a whole record; one side without a value always passes. They
  * hold for hidden fields too, but a problem names no field that the caller cannot read.
@@ -22,8 +25,8 @@ export function comparisonProblems(
   schema: CompiledSchema,
   access: Access,
   record: RecordValues,
-): Problem[] {
-  return (schema.spec.validations ?? []).flatMap((rule) => {
+): readonly Problem[] {
+  return (schema.spec.validations ?? noRules).flatMap((rule) => {
     const { left, operator, right } = rule;
     if (
       rule.type !== 'compare' ||

@@ -24,8 +24,16 @@ export function withinDecimal(bounds: DecimalBounds, value: string | number): bo
     const scale = bounds.scale ?? 0;
     if (fraction.length > scale || whole.length > bounds.precision - scale) return false;
   }
-  if (bounds.min !== undefined && compareDecimals(text, plainDecimal(bounds.min)) < 0) return false;
-  return bounds.max === undefined || compareDecimals(text, plainDecimal(bounds.max)) <= 0;
+  if (bounds.min !== undefined && compareToBound(text, bounds.min) < 0) return false;
+  return bounds.max === undefined || compareToBound(text, bounds.max) <= 0;
+}
+
+/** Digits that a double is sure to keep apart, point and sign included: then it may compare them. */
+const doubleDigits = 15;
+
+function compareToBound(text: string, bound: number): number {
+  if (text.length <= doubleDigits && Number.isSafeInteger(bound)) return Number(text) - bound;
+  return compareDecimals(text, plainDecimal(bound));
 }
 
 /** A string of digits that a bigint column holds, within the field's bounds. */

@@ -13,11 +13,13 @@ export interface RecordPage {
   readonly limit: number;
   /** Leads to the next page; undefined on the last one. */
   readonly cursor?: string;
+  /** Where groups go on; they have no cursor. */
+  readonly nextOffset?: number;
   /** Present when the query asked for a count. */
   readonly total?: number;
 }
 
-/** Plan, compile, one transaction: page and count are of one snapshot. */
+/** Plan, compile, one transaction. A write that commits between page and count shows in one only. */
 export async function listRecords(
   ctx: RequestContext,
   schema: CompiledSchema,
@@ -44,6 +46,7 @@ export async function listRecords(
     data: page.data,
     limit: plan.limit,
     ...(page.cursor !== undefined && { cursor: page.cursor }),
+    ...(page.nextOffset !== undefined && { nextOffset: page.nextOffset }),
     ...(count !== undefined && { total: compiled.decodeTotal(count.rows) }),
   };
 }

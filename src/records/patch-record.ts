@@ -71,7 +71,10 @@ export async function patchRecord(
     changes =
       operations === undefined
         ? mergeInto(schema, current.values, patch)
-        : patchedFields(visible(access, current.values), operations);
+        : patchedFields(
+            visible(access, { ...current.values, id, version: current.version }),
+            operations,
+          );
     requireWritable(schema, access, changes);
     validateChanged(schema, access, current.values, changes);
   } else {

@@ -43,11 +43,12 @@ export async function putRecord(
   if (current === undefined && expected === undefined)
     return createRecord(ctx, schema, values, { id: id.toLowerCase() });
 
-  const access = authorizeWrite(ctx, schema, 'update');
+  // The answer to an earlier request comes first: it may have been a create, which needs no update.
   if (current?.version !== expected?.version) {
     const stored = await findAnswer(ctx, reading);
     if (stored !== undefined) return replay(stored);
   }
+  const access = authorizeWrite(ctx, schema, 'update');
   const based = requireVersion(expected);
   if (current === undefined) throw noRecordAt(id, based);
   if (current.version !== based.version) throw staleVersion(id, based, current.version);

@@ -66,11 +66,9 @@ export function validateNew(
     const given = body[field.name];
     values[field.name] = given === undefined ? (field.spec.default ?? null) : given;
   }
-  refuse(
-    schema,
-    [...recordValidator(schema)(values), ...comparisonProblems(schema, access, values)],
-    access,
-  );
+  const problems = recordValidator(schema)(values);
+  const compared = comparisonProblems(schema, access, values);
+  if (problems.length + compared.length > 0) refuse(schema, [...problems, ...compared], access);
   return values;
 }
 
@@ -78,6 +76,20 @@ export function validateNew(
 export function validatePatch(schema: CompiledSchema, access: Access, patch: RecordValues): void {
   requireWritable(schema, access, patch);
   refuse(schema, recordValidator(schema)(patch), access);
+}
+
+/** As much as one body may bring: patches must not grow a value beyond it, one after the other. */
+const jsonBytesMax = 1024 * 1024;
+
+function oversizedJson(schema: CompiledSchema, changes: RecordValues): Problem[] {
+  return Object.entries(changes)
+    .filter(([name]) => schema.fields.get(name)?.type === 'json')
+    .filter(([, value]) => Buffer.byteLength(JSON.stringify(value ?? null)) > jsonBytesMax)
+    .map(([name]) => ({
+      pointer: `/${name}`,
+      rule: 'maxBytes',
+      message: `${name} would be larger than 1 MiB`,
+    }));
 }
 
 /** A whole record after a change, against all of the record before it, hidden fields included. */
@@ -91,6 +103,7 @@ export function validateChanged(
   const problems = [
     ...recordValidator(schema)(changes),
     ...comparisonProblems(schema, access, after),
+    ...oversizedJson(schema, changes),
     ...Object.keys(changes)
       .map((name) => schema.fields.get(name))
       .filter((field) => field?.spec.immutable === true)

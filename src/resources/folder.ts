@@ -14,6 +14,8 @@ export interface AppliedManifest {
   readonly key: ResourceKey;
   readonly outcome: ApplyResult['outcome'];
   readonly file: string;
+  /** Of its spec, for what is refused only when it is reconciled. */
+  readonly line: number;
 }
 
 export interface FolderOptions {
@@ -84,6 +86,7 @@ async function applySet(store: ResourceStore, set: readonly FileManifest[]): Pro
       key: { kind, namespace: metadata.namespace, name: metadata.name },
       outcome,
       file: set[i]!.file,
+      line: set[i]!.lineOf('/spec'),
     })),
     warnings: results.flatMap((result, i) =>
       result.warnings.map((warning) => `${set[i]!.file}: ${warning}`),

@@ -44,7 +44,7 @@ const text = `
     select format('member %s of %s: admin=%s inherit=%s set=%s', m.rolname, r.rolname,
                   bool_or(a.admin_option), bool_or(a.inherit_option), bool_or(a.set_option))
       from pg_auth_members a join our_role m on m.oid = a.member join pg_roles r on r.oid = a.roleid
-     where r.oid in (select oid from our_role) or m.rolname = 'velocity_api' group by m.rolname, r.rolname
+     where r.oid in (select oid from our_role) or r.rolname not like 'velocity%' group by m.rolname, r.rolname
     union all
     select format('database: %s', ${rights('d.datacl', 'd', 'd.datdba')}) from pg_database d where d.datname = current_database()
     union all
@@ -77,7 +77,7 @@ const text = `
                   pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))
       from relation c join pg_policy p on p.polrelid = c.oid
     union all
-    select format('trigger %s.%I: %s%s', c.name, t.tgname, pg_get_triggerdef(t.oid), case t.tgenabled when 'O' then '' else ' (' || t.tgenabled || ')' end)
+    select format('trigger %s.%I: %s%s', c.name, t.tgname, pg_get_triggerdef(t.oid), case t.tgenabled when 'O' then '' else ' (' || t.tgenabled::text || ')' end)
       from relation c join pg_trigger t on t.tgrelid = c.oid and not t.tgisinternal
     union all
     select format('event trigger %s: %s %s enabled=%s owner=%s', e.evtname, e.evtevent, e.evtfoid::regproc, e.evtenabled, e.evtowner::regrole)
@@ -89,4 +89,5 @@ const text = `
                   left(encode(sha256(convert_to(pg_get_functiondef(p.oid), 'UTF8')), 'hex'), 16), ${rights('p.proacl', 'f', 'p.proowner')})
       from pg_proc p join our_namespace n on n.oid = p.pronamespace where p.prokind in ('f', 'p')
   )
-  select line from line order by line collate "C"`;
+  select flat.line from line cross join lateral (select regexp_replace(line.line, '\\s+', ' ', 'g') as line) as flat
+   order by flat.line collate "C"`;

@@ -13,6 +13,11 @@ export interface MigrateOptions {
   readonly log?: (line: string) => void;
 }
 
+const bootstrapRemedy =
+  'run velocity migrate --bootstrap-url postgres://SUPERUSER@HOST/DATABASE once';
+/** invalid_authorization_specification, invalid_password */
+const loginRefused = new Set(['28000', '28P01']);
+
 export interface Migration {
   readonly name: string;
   readonly runsAs: 'superuser' | 'velocity_operator';
@@ -37,8 +42,9 @@ export async function migrate(options: MigrateOptions): Promise<string[]> {
     options.bootstrapUrl === undefined ? undefined : await connect(options.bootstrapUrl);
   let operator: pg.Client | undefined;
   try {
-    if (superuser !== undefined)
-      await superuser.query('select pg_advisory_lock($1)', [migrateLock]);
+    if (superuser === undefined && options.url !== undefined)
+      operator = await connectAsOperator(options.url);
+    await (superuser ?? operator)?.query('select pg_advisory_lock($1)', [migrateLock]);
     for (const migration of migrations) {
       const asOperator = migration.runsAs === 'velocity_operator' || superuser === undefined;
       if (asOperator && options.url !== undefined && operator === undefined) {
@@ -49,9 +55,7 @@ export async function migrate(options: MigrateOptions): Promise<string[]> {
       if (client === undefined) throw new Error('velocity migrate needs a database URL');
       if (await isApplied(client, migration)) continue;
       if (migration.runsAs === 'superuser' && superuser === undefined) {
-        throw new Error(
-          `${migration.name} runs as a superuser: run velocity migrate --bootstrap-url postgres://SUPERUSER@HOST/DATABASE once`,
-        );
+        throw new Error(`${migration.name} runs as a superuser: ${bootstrapRemedy}`);
       }
       await apply(client, migration);
       applied.push(migration.name);
@@ -138,6 +142,17 @@ async function setPasswords(
   for (const [role, password] of roles) {
     if (password === undefined) continue;
     await superuser.query(`alter role ${quoteIdentifier(role)} password ${quoteLiteral(password)}`);
+  }
+}
+
+/** Before the first bootstrap the role is not there, or has no password yet. */
+async function connectAsOperator(connectionString: string): Promise<pg.Client> {
+  try {
+    return await connect(connectionString);
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    if (!loginRefused.has(code ?? '')) throw error;
+    throw new Error(`${message}: ${bootstrapRemedy}`, { cause: error });
   }
 }
 

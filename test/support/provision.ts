@@ -22,7 +22,7 @@ export async function provision(
   if (kind === 'RoleBinding') await provisionRoleBinding(activities, ref);
   if (kind !== 'SchemaDefinition') return;
   const planned = await planSchemaChange(activities, ref);
-  if (planned.next === 'nothing') return;
+  if (planned.next !== 'apply') return;
   const { generation, planHash, batches } = planned;
   for (const batch of batches) await applySchemaSteps(activities, { ref, generation, batch });
   await activateRevision(activities, { ref, generation, planHash });

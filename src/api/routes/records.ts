@@ -276,6 +276,7 @@ function sendPage(reply: FastifyReply, page: RecordPage): FastifyReply {
   const pagination = JSON.stringify({
     limit: page.limit,
     cursor: page.cursor ?? null,
+    nextOffset: page.nextOffset,
     total: page.total,
   });
   return sendJson(

@@ -34,6 +34,7 @@ export async function followFolder(
   const stopped = AbortSignal.any([signal, closing.signal]);
   const first = Promise.withResolvers<void>();
   let lastError: string | undefined;
+  const latest = new Map<string, AppliedManifest>();
   const watched = watchFolder({
     dir: resolve(options.dir),
     store,
@@ -42,7 +43,13 @@ export async function followFolder(
       lastError = undefined;
       printReport(console, report);
       first.resolve();
-      void awaitReady({ store, console, signal: stopped, keys: changedKeys(report) });
+      void awaitReady({
+        store,
+        console,
+        signal: stopped,
+        manifests: changedSchemas(report),
+        latest,
+      });
     },
     onError: (error) => {
       const message = error instanceof Error ? error.message : String(error);
@@ -63,8 +70,10 @@ export async function followFolder(
   };
 }
 
-function changedKeys({ applied }: FolderReport): AppliedManifest['key'][] {
-  return applied.filter(({ outcome }) => outcome !== 'unchanged').map(({ key }) => key);
+function changedSchemas({ applied }: FolderReport): AppliedManifest[] {
+  return applied.filter(
+    ({ key, outcome }) => key.kind === 'SchemaDefinition' && outcome !== 'unchanged',
+  );
 }
 
 function printReport(console: DevConsole, report: FolderReport): void {

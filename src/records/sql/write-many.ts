@@ -3,7 +3,7 @@ import type { CompiledField, CompiledSchema } from '../../schema/compile.ts';
 import { quoteIdentifier } from '../../schema/identifier.ts';
 import type { Statement } from '../../store/statement.ts';
 import type { RecordValues } from '../record-input.ts';
-import { bumped, tableOf } from './write-one.ts';
+import { bumped, guardReference, tableOf } from './write-one.ts';
 
 export interface NewRow {
   readonly id: string;
@@ -38,7 +38,7 @@ export function insertRecords(
     (field) => `${quoteIdentifier(field.name)} ${field.columnType}`,
   );
   const values = schema.userFields.map((field) =>
-    guardedValue(field, `r.${quoteIdentifier(field.name)}`, guarded),
+    guardedValue(field, `r.${quoteIdentifier(field.name)}`, guarded, false),
   );
   // The time and the actor are asked once and not by the column's default for each row.
   const text = `
@@ -47,7 +47,8 @@ export function insertRecords(
       from json_to_recordset($1::json) as r ("_id" uuid, ${types.join(', ')})
      cross join (select platform.occurred_at() as at, platform.actor() as actor offset 0) as c`;
   return named(schema, 'insert-many', text, [
-    JSON.stringify(rows.map((row) => ({ _id: row.id, ...setValues(schema, row.values) }))),
+    // The id is spliced into the text: a copy of each row to add one member took a third longer.
+    `[${rows.map((row) => `{"_id":"${row.id}",${JSON.stringify(setValues(schema, row.values)).slice(1)}`).join(',')}]`,
   ]);
 }
 
@@ -68,7 +69,7 @@ export function updateRecords(
     .join('');
   const changes = fields.map((field) => {
     const column = quoteIdentifier(field.name);
-    return `${column} = case when i."_names" ? '${field.name}' then ${guardedValue(field, `i.${column}`, guarded)} else t.${column} end`;
+    return `${column} = case when i."_names" ? '${field.name}' then ${guardedValue(field, `i.${column}`, guarded, true)} else t.${column} end`;
   });
   return changeMany(schema, 'update-many', {
     types: `"_names" jsonb${types}`,
@@ -153,12 +154,14 @@ function setValues(schema: CompiledSchema, values: RecordValues): RecordValues {
   );
 }
 
-function guardedValue(field: CompiledField, value: string, guarded: Guarded): string {
+function guardedValue(
+  field: CompiledField,
+  value: string,
+  guarded: Guarded,
+  changing: boolean,
+): string {
   const target = guarded.get(field.name);
-  if (target === undefined) return value;
-  const key = quoteIdentifier(field.spec.ref?.key ?? 'id');
-  return `case when ${value} is null or exists (select from ${tableOf(target)} x where x.${key} = ${value})
-    then ${value} else platform.refuse('VE010', '${field.name}', ${value}) end`;
+  return target === undefined ? value : guardReference(field, target, value, changing);
 }
 
 function named(

@@ -57,7 +57,8 @@ export function updateRecord(
     (placeholders) => {
       const where = whereOf(placeholders, version);
       const changes = fields.map(
-        (field) => `${quoteIdentifier(field.name)} = ${guardedValue(field, input, placeholders)}`,
+        (field) =>
+          `${quoteIdentifier(field.name)} = ${guardedValue(field, input, placeholders, true)}`,
       );
       return `update ${tableOf(schema)} as t set ${[...changes, ...bumped].join(', ')}
     where ${where} returning ${answerOf(input, 'false')}`;
@@ -119,13 +120,29 @@ function insertText(input: WriteInput, placeholders: Placeholders): string {
 }
 
 /** A field's value; where the reference is guarded, only if the caller can see what it names. */
-function guardedValue(field: CompiledField, input: WriteInput, placeholders: Placeholders): string {
+function guardedValue(
+  field: CompiledField,
+  input: WriteInput,
+  placeholders: Placeholders,
+  changing = false,
+): string {
   const parameter = placeholders.next(field.columnType);
   const target = input.guarded.get(field.name);
   if (target === undefined) return parameter;
+  return guardReference(field, target, parameter, changing);
+}
+
+/** A reference that stays as it is may stay, even where its target is out of sight by now. */
+export function guardReference(
+  field: CompiledField,
+  target: CompiledSchema,
+  value: string,
+  changing: boolean,
+): string {
   const key = quoteIdentifier(field.spec.ref?.key ?? 'id');
-  return `case when ${parameter} is null or exists (select from ${tableOf(target)} r where r.${key} = ${parameter})
-      then ${parameter} else platform.refuse('VE010', ${literal(field.name)}, ${parameter}) end`;
+  const kept = changing ? ` or ${value} = t.${quoteIdentifier(field.name)}` : '';
+  return `case when ${value} is null${kept} or exists (select from ${tableOf(target)} target where target.${key} = ${value})
+      then ${value} else platform.refuse('VE010', ${literal(field.name)}, ${value}) end`;
 }
 
 function whereOf(placeholders: Placeholders, version: number | undefined): string {
