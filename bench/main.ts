@@ -110,7 +110,11 @@ async function startVelocity(
           args: ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`, program, 'api'],
         }),
     port,
-    env: { VELOCITY_DATABASE_URL: database.apiUrl, VELOCITY_PORT: String(port) },
+    env: {
+      VELOCITY_DATABASE_URL: database.apiUrl,
+      VELOCITY_PORT: String(port),
+      NODE_COMPILE_CACHE: join(database.folder, 'compiled'),
+    },
     logFile: join(database.folder, 'velocity.log'),
   });
   return { service, target: { port, key } };
@@ -127,7 +131,7 @@ async function startBaseline(database: BenchDatabase, key: string): Promise<Cont
       ...Object.entries(settings).map(([name, value]) => `--${name}=${value}`),
     ],
     port,
-    env: {},
+    env: { NODE_COMPILE_CACHE: join(database.folder, 'compiled') },
     logFile: join(database.folder, 'baseline.log'),
   });
   return { service, target: { port, key } };

@@ -13,6 +13,8 @@ declare module 'fastify' {
     access?: RouteAccess;
     /** Media types of the body; JSON alone when absent. */
     bodyTypes?: readonly string[];
+    /** The handler is given a function that parses the body, and calls it when it has room. */
+    parsesBody?: boolean;
   }
   interface FastifyRequest {
     /** Set for every route whose access asks for credentials. */

@@ -17,7 +17,9 @@ export type ManifestResult =
 const problemsMax = 200;
 
 const kindNames: readonly string[] = kinds.map(({ kind }) => kind);
-const validators = compileValidators();
+
+/** Compiled at the first manifest: an API that only serves records never pays their 20 MB. */
+let validators: ReadonlyMap<string, ValidateFunction> | undefined;
 
 /**
  * Checks a manifest against the CRD of its kind: structure, types, bounds, unknown fields. What
@@ -28,6 +30,7 @@ export function validateManifest(input: unknown): ManifestResult {
     return { problems: [{ pointer: '', rule: 'type', message: 'a manifest must be an object' }] };
   }
   const kind = (input as { kind?: unknown }).kind;
+  validators ??= compileValidators();
   const validate = typeof kind === 'string' ? validators.get(kind) : undefined;
   if (validate === undefined) return { problems: [unknownKind(kind)] };
 

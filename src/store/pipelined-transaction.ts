@@ -60,8 +60,7 @@ export interface PipelinedOptions {
  * One whole transaction as one query of pg's pipeline. Statements up to one Sync are a transaction
  * of their own (PostgreSQL manual, 54.2.4, "Pipelining"): the Sync commits it, an error rolls it
  * back and skips the rest, so nothing is sent to say BEGIN and COMMIT, and Postgres answers with one
- * write where each Sync would cost one. Against BEGIN, context, statement and COMMIT as four
- * queries this is MEASURED.
+ * write where each Sync would cost one: docs/decisions/0014.
  */
 export class PipelinedTransaction extends PgQuery {
   readonly #options: PipelinedOptions;

@@ -41,9 +41,9 @@ function parseBody(request: FastifyRequest, mediaType: string, bytes: Buffer): u
   }
   // A DELETE may name a type and send nothing; where a body is needed, the route says so.
   if (bytes.length === 0) return undefined;
-  return mediaType === mediaTypes.ndjson
-    ? parseNdjsonBody(bytes, bulkRowsMax)
-    : parseJsonBody(bytes);
+  const parse = (): unknown =>
+    mediaType === mediaTypes.ndjson ? parseNdjsonBody(bytes, bulkRowsMax) : parseJsonBody(bytes);
+  return request.routeOptions.config.parsesBody === true ? parse : parse();
 }
 
 function requireMediaType(request: FastifyRequest, mediaType: string): void {

@@ -15,6 +15,7 @@ import type { RecordAnswer, RequestContext } from '../../records/request-context
 import { upsertRecord } from '../../records/upsert-record.ts';
 import type { CompiledSchema } from '../../schema/compile.ts';
 import type { AppDeps } from '../app-deps.ts';
+import { createBulkGate } from '../bulk-gate.ts';
 import { identityOf } from '../plugins/authentication.ts';
 import { bulkBytesMax, bulkRowsMax, mediaTypes } from '../plugins/request-body.ts';
 import {
@@ -84,7 +85,12 @@ export function addRecordRoutes(app: FastifyInstance, deps: AppDeps): void {
     return sendPage(reply, page);
   });
 
-  const bulkConfig = { ...access, bodyTypes: [mediaTypes.json, mediaTypes.ndjson] };
+  const bulkConfig = {
+    ...access,
+    bodyTypes: [mediaTypes.json, mediaTypes.ndjson],
+    parsesBody: true,
+  };
+  const throughGate = createBulkGate();
   app.post(
     `${collection}/bulk`,
     { config: bulkConfig, bodyLimit: bulkBytesMax },
@@ -92,12 +98,13 @@ export function addRecordRoutes(app: FastifyInstance, deps: AppDeps): void {
       const query = queryOf(request);
       requireKnownParams(query, bulkParams);
       const schema = schemaOf(deps, request);
-      const answer = await bulkRecords(
-        writeContextOf(deps, request),
-        schema,
-        bulkRowsOf(bodyOf(request)),
-        { atomic: booleanParam(query, 'atomic', true) },
-      );
+      const context = writeContextOf(deps, request);
+      const atomic = booleanParam(query, 'atomic', true);
+      const parse = bodyOf(request) as () => unknown;
+      const answer = await throughGate(() => {
+        request.body = undefined;
+        return bulkRecords(context, schema, bulkRowsOf(parse()), { atomic });
+      });
       if (answer.replayed) reply.header('idempotency-replayed', 'true');
       return sendJson(
         reply,
