@@ -69,6 +69,7 @@ describe('velocity api', () => {
     const statuses: number[] = [];
     const failures: string[] = [];
     let refused = 0;
+    let unaccepted = 0;
     let sending = true;
     const client = async (index: number): Promise<void> => {
       for (let n = 0; sending; n++) {
@@ -83,9 +84,10 @@ describe('velocity api', () => {
           statuses.push(status);
         } catch (error) {
           // Nobody listens any more: the request was never on its way.
-          if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') {
-            failures.push(String((error as NodeJS.ErrnoException).code ?? error));
-          }
+          const { code } = error as NodeJS.ErrnoException;
+          // The kernel resets what it has not handed over when a listener closes: nobody read it.
+          if (code === 'ECONNRESET' && !keepAlive) unaccepted++;
+          else if (code !== 'ECONNREFUSED') failures.push(String(code ?? error));
           refused++;
           return;
         }
@@ -101,6 +103,8 @@ describe('velocity api', () => {
     agent.destroy();
 
     expect(failures).toEqual([]);
+    // Without waiting for a quiet moment it was 12 of 16.
+    expect(unaccepted).toBeLessThanOrEqual(4);
     expect(code).toBe(0);
     expect(before).toBeGreaterThan(50);
     expect(statuses.length).toBeGreaterThan(before);
