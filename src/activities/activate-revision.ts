@@ -1,11 +1,14 @@
 import type { ResourceRef } from '../contract/names.ts';
 import type { Outcome } from '../contract/outcome.ts';
+import { findActiveRevisions } from '../resources/plans/sql/active-revisions.ts';
 import { concludeReady } from './conclude.ts';
 import type { ActivityDeps } from './deps.ts';
 import { gone } from './find-resource.ts';
 import { gatherSchema } from './gather-schema.ts';
-import { findActiveRevisions, insertRevision, lockRevisions } from './sql/active-revisions.ts';
+import { runDdl } from './run-ddl.ts';
+import { setPlanState } from './sql/schema-plans.ts';
 import { replaceReferences } from './sql/schema-references.ts';
+import { insertRevision, lockRevisions } from './sql/schema-revisions.ts';
 
 export interface Activation {
   readonly ref: ResourceRef;
@@ -17,12 +20,13 @@ export interface Activation {
 const changedMeanwhile: Outcome = {
   phase: 'Provisioning',
   reason: 'SpecChanged',
-  message: 'the spec has changed meanwhile; it is planned again',
+  message: 'what is wanted or served has changed meanwhile; it is planned again',
 };
 
 /**
- * Serves the new revision from now on: revision and references change in one transaction, so that
- * nobody ever sees half of it. A revision that is active already stays the only one.
+ * Serves the new revision from now on: the table's last changes, the revision and its references are
+ * one transaction, so that nobody ever sees half of it. A request of the old revision that meets the
+ * new table fails without effect and is answered by the new one. One that is active already stays.
  */
 export async function activateRevision(
   deps: ActivityDeps,
@@ -35,25 +39,33 @@ export async function activateRevision(
 
   const { pgNamespace } = domain;
   const { pgTable } = plan;
-  const revision = await deps.pool.transaction(async (tx) => {
+  const revision = await runDdl(deps, async (tx) => {
     await lockRevisions(tx, ref);
     const [active] = await findActiveRevisions(tx, [ref]);
     if (active?.generation === generation) return active.revision;
+    if (plan.hash !== planHash || active?.revision !== gathered.active?.revision) return undefined;
+    for (const { mode, sql } of plan.steps) if (mode === 'swap') await tx.query({ text: sql });
     const { spec } = schema;
     const { namespace, name } = ref;
     const { version } = spec;
     const place = { pgNamespace, pgTable };
     await replaceReferences(tx, place, plan.references);
+    await setPlanState(tx, { ref, planHash, state: 'applied' });
     return insertRevision(tx, { namespace, name, version, generation, spec, planHash, ...place });
   });
+  if (revision === undefined) return changedMeanwhile;
 
+  const reason = 'Served';
+  const message = `revision ${revision} is served`;
   return concludeReady(deps, schema, {
-    reason: 'Served',
-    message: `revision ${revision} is served`,
+    ...{ reason, message, withdrawn: ['Migrated'] },
     fields: {
       activeRevision: revision,
       pgTable: `${pgNamespace}.${pgTable}`,
       provisionedAt: schema.status?.provisionedAt ?? deps.now().toISOString(),
+      ...(schema.status?.plan !== undefined && {
+        plan: { ...schema.status.plan, needsApproval: false },
+      }),
     },
   });
 }

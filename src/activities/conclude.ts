@@ -1,4 +1,4 @@
-import type { Resource } from '../contract/kinds.ts';
+import type { Phase, Resource } from '../contract/kinds.ts';
 import { finalizer } from '../contract/names.ts';
 import type { Outcome } from '../contract/outcome.ts';
 import type { ConditionUpdate } from '../resources/status.ts';
@@ -11,16 +11,18 @@ export interface Concluded {
   readonly message: string;
   /** Conditions beside `Ready`. */
   readonly conditions?: readonly ConditionUpdate[];
+  /** Condition types that no longer apply. */
+  readonly withdrawn?: readonly string[];
   readonly fields?: Readonly<Record<string, unknown>>;
 }
 
 export async function concludeReady(
   { store, now }: ActivityDeps,
   resource: Resource,
-  { reason, message, conditions = [], fields = {} }: Concluded,
+  { reason, message, conditions = [], withdrawn = [], fields = {} }: Concluded,
 ): Promise<Outcome> {
   const ready: ConditionUpdate = { type: 'Ready', status: 'True', reason, message };
-  const update = { phase: 'Ready', conditions: [ready, ...conditions], fields } as const;
+  const update = { phase: 'Ready', conditions: [ready, ...conditions], withdrawn, fields } as const;
   await writeStatus(store, { resource, update, now: now() });
   return { phase: 'Ready', reason, message };
 }
@@ -34,7 +36,7 @@ export async function concludeNotReady(
     message,
     conditions = [],
     fields = {},
-  }: Concluded & { phase: 'Pending' | 'Provisioning' | 'Failed' },
+  }: Concluded & { phase: Exclude<Phase, 'Ready'> },
 ): Promise<Outcome> {
   const ready: ConditionUpdate = { type: 'Ready', status: 'False', reason, message };
   const update = { phase, conditions: [ready, ...conditions], fields };

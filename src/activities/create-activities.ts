@@ -1,3 +1,4 @@
+import { abandonSchemaChange } from './abandon-schema-change.ts';
 import {
   provisionApiKey,
   provisionRoleBinding,
@@ -6,8 +7,11 @@ import {
 } from './access-activities.ts';
 import { activateRevision } from './activate-revision.ts';
 import { applySchemaSteps } from './apply-schema-steps.ts';
+import { recordDecision, redeemApprovalToken } from './approval-activities.ts';
+import { backfillRecords } from './backfill-records.ts';
 import type { ActivityDeps } from './deps.ts';
 import { provisionDomain, retireDomain } from './domain-activities.ts';
+import type { Job } from './durable.ts';
 import { durable } from './durable.ts';
 import { examineResource } from './examine-resource.ts';
 import { planSchemaChange } from './plan-schema-change.ts';
@@ -27,8 +31,9 @@ export type Activities = ReturnType<typeof createActivities>;
  * and does only that, so that it may run any number of times, and after any other was cut short.
  */
 export function createActivities(deps: ActivityDeps) {
-  const bind = <Input, Output>(activity: (deps: ActivityDeps, input: Input) => Promise<Output>) =>
-    durable((input: Input) => activity(deps, input));
+  const bind = <Input, Output>(
+    activity: (deps: ActivityDeps, input: Input, job: Job) => Promise<Output>,
+  ) => durable((input: Input, job) => activity(deps, input, job));
 
   return {
     examineResource: bind(examineResource),
@@ -45,7 +50,11 @@ export function createActivities(deps: ActivityDeps) {
     retireApiKey: bind(retireApiKey),
     planSchemaChange: bind(planSchemaChange),
     applySchemaSteps: bind(applySchemaSteps),
+    backfillRecords: bind(backfillRecords),
     activateRevision: bind(activateRevision),
+    abandonSchemaChange: bind(abandonSchemaChange),
+    recordDecision: bind(recordDecision),
+    redeemApprovalToken: bind(redeemApprovalToken),
     closeRoute: bind(closeRoute),
     dropSchema: bind(dropSchema),
   } satisfies Record<string, (input: never) => Promise<unknown>>;

@@ -2,13 +2,14 @@ import type { ResourceRef } from '../contract/names.ts';
 import { reconcilers } from '../contract/names.ts';
 import type { Outcome } from '../contract/outcome.ts';
 import { identifyDomain } from '../resources/admission/tenancy.ts';
+import { findDomain } from '../resources/plans/sql/find-domain.ts';
 import { domainPlace, planDomain, planDomainRetirement } from '../schema/plan-domain.ts';
 import { sqlState } from '../store/database-error.ts';
 import { concludeNotReady, concludeReady, letGo, refuseDeletion } from './conclude.ts';
 import type { ActivityDeps } from './deps.ts';
 import { findOfKind, gone } from './find-resource.ts';
 import { runDdl } from './run-ddl.ts';
-import { deleteDomain, findDomain } from './sql/find-domain.ts';
+import { deleteDomain } from './sql/delete-domain.ts';
 import { projectDomain } from './sql/project-domain.ts';
 import { nameThem } from './tenant-activities.ts';
 

@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import { ApplicationFailure } from '@temporalio/common';
+import { ApplicationFailure, TemporalFailure } from '@temporalio/common';
 import { errorCodes, VelocityError } from '../errors.ts';
 import { sqlState } from '../store/database-error.ts';
 
@@ -18,16 +18,38 @@ const waiting: ReadonlySet<string> = new Set(['40001', '40P01', '55P03', '55006'
 
 type Activity<Input, Output> = (input: Input) => Promise<Output>;
 
+/** How a long activity keeps in touch with who waits for it. */
+export interface Job {
+  /** Aborts when the workflow does not want it any more. */
+  readonly signal: AbortSignal;
+  /** Where an attempt before this one had come to; undefined: there was none. */
+  readonly resumeFrom: unknown;
+  /** Tells Temporal where it has come to: the next attempt is given it. */
+  progress(details: unknown): void;
+}
+
 /**
  * An activity that tells Temporal that it lives, so that a killed worker's work starts again within
  * seconds, and whose errors say whether trying again can help.
  */
-export function durable<Input, Output>(work: Activity<Input, Output>): Activity<Input, Output> {
+export function durable<Input, Output>(
+  work: (input: Input, job: Job) => Promise<Output>,
+): Activity<Input, Output> {
   return async (input) => {
     const context = Context.current();
-    const timer = setInterval(() => context.heartbeat(), heartbeatMs);
+    const resumeFrom: unknown = context.info.heartbeatDetails;
+    let details = resumeFrom;
+    const timer = setInterval(() => context.heartbeat(details), heartbeatMs);
+    const job: Job = {
+      signal: context.cancellationSignal,
+      resumeFrom,
+      progress: (reached) => {
+        details = reached;
+        context.heartbeat(details);
+      },
+    };
     try {
-      return await work(input);
+      return await work(input, job);
     } catch (error) {
       throw toFailure(error, context.info.attempt);
     } finally {
@@ -37,7 +59,7 @@ export function durable<Input, Output>(work: Activity<Input, Output>): Activity<
 }
 
 function toFailure(error: unknown, attempt: number): unknown {
-  if (error instanceof ApplicationFailure || !(error instanceof Error)) return error;
+  if (error instanceof TemporalFailure || !(error instanceof Error)) return error;
   const state = sqlState(error) ?? sqlState(error.cause) ?? '';
   const helps =
     waiting.has(state) ||

@@ -1,21 +1,36 @@
 import type { ResourceRef } from '../contract/names.ts';
-import type { PlanStep } from '../schema/plan-schema.ts';
+import { approveBreakingAnnotation } from '../contract/names.ts';
+import type { WaitingPlan } from '../schema/judge-approval.ts';
+import { judgeApproval } from '../schema/judge-approval.ts';
+import type { SchemaPlan } from '../schema/plan-schema.ts';
+import type { PlanStep } from '../schema/plan-step.ts';
+import { clearPrepared } from './abandon-schema-change.ts';
 import { concludeNotReady } from './conclude.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { Examined } from './examine-resource.ts';
 import { examineResource } from './examine-resource.ts';
 import { gone } from './find-resource.ts';
+import type { GatheredSchema } from './gather-schema.ts';
 import { gatherSchema } from './gather-schema.ts';
+import { asksForFourEyes } from './sql/four-eyes.ts';
+import { decidePlan, findPlans, putPlan, setPlanState } from './sql/schema-plans.ts';
+
+/** Steps of a plan, in the order that they are applied in before the activation. */
+export interface StepBatch {
+  /** Names of steps; each batch is one activity, or a row of them for a backfill. */
+  readonly names: readonly string[];
+  readonly backfill: boolean;
+}
 
 export type Planned =
   | Exclude<Examined, { next: 'provision' }>
+  | { readonly next: 'await'; readonly waiting: WaitingPlan }
   | {
       readonly next: 'apply';
       /** Of the spec that was planned for; another one wants another plan. */
       readonly generation: number;
       readonly planHash: string;
-      /** Names of steps; each batch is one activity. */
-      readonly batches: readonly (readonly string[])[];
+      readonly batches: readonly StepBatch[];
     };
 
 /** Plans the way to the wanted schema and shows the plan in its status, or says why there is none. */
@@ -25,43 +40,116 @@ export async function planSchemaChange(deps: ActivityDeps, ref: ResourceRef): Pr
   const gathered = await gatherSchema(deps, ref);
   if (gathered === undefined) return { next: 'nothing', outcome: gone };
   const { schema, missing, plan } = gathered;
+  await supersedeOthers(deps, ref, gathered);
   if (missing.length > 0) {
     const message = `refers to ${missing.join(', ')}, which is not served yet`;
     const waits = { phase: 'Pending', reason: 'ReferenceNotReady', message } as const;
     return { next: 'nothing', outcome: await concludeNotReady(deps, schema, waits) };
   }
   if (plan.refused !== undefined) {
-    const failed = { phase: 'Failed', ...plan.refused, fields: { plan: undefined } } as const;
-    return { next: 'nothing', outcome: await concludeNotReady(deps, schema, failed) };
+    const phase = plan.refused.reason === 'Frozen' ? 'Frozen' : 'Failed';
+    const refused = { phase, ...plan.refused, fields: { plan: undefined } } as const;
+    return { next: 'nothing', outcome: await concludeNotReady(deps, schema, refused) };
   }
-  const steps = plan.steps.map(({ name, sql, concurrently }) => ({
-    summary: name,
-    class: concurrently ? 'online' : 'safe',
-    sql: sql.trim(),
-  }));
+  const generation = schema.metadata.generation ?? 1;
+  const verdict = await decideWhetherToApply(deps, ref, gathered);
+  if (verdict !== 'apply') return verdict;
+  await putPlan(deps.pool, { ref, planHash: plan.hash, generation, state: 'applying' });
   await concludeNotReady(deps, schema, {
     phase: 'Provisioning',
     reason: 'Applying',
-    message: `${plan.steps.length} steps to generation ${schema.metadata.generation}`,
-    fields: { plan: { hash: plan.hash, steps, needsApproval: false } },
+    message: `${plan.steps.length} steps to generation ${generation}`,
+    fields: { plan: shownPlan(plan, false) },
   });
+  return { next: 'apply', generation, planHash: plan.hash, batches: batch(plan.steps) };
+}
+
+/** A newer spec wants another plan: what waits is not asked for any more, what was begun is undone. */
+async function supersedeOthers(
+  deps: ActivityDeps,
+  ref: ResourceRef,
+  { plan, active, domain }: GatheredSchema,
+): Promise<void> {
+  const open = (await findPlans(deps.pool, ref)).filter(
+    ({ planHash, state }) =>
+      planHash !== plan.hash && ['waiting', 'approved', 'applying'].includes(state),
+  );
+  if (open.some(({ state }) => state === 'applying') && active !== undefined) {
+    await clearPrepared(deps, { pgNamespace: domain.pgNamespace, pgTable: active.pgTable });
+  }
+  for (const { planHash } of open) {
+    await setPlanState(deps.pool, { ref, planHash, state: 'superseded' });
+  }
+}
+
+async function decideWhetherToApply(
+  deps: ActivityDeps,
+  ref: ResourceRef,
+  { schema, plan }: GatheredSchema,
+): Promise<Planned | 'apply'> {
+  if (plan.class !== 'breaking') return 'apply';
+  const generation = schema.metadata.generation ?? 1;
+  const known = (await findPlans(deps.pool, ref)).find(({ planHash }) => planHash === plan.hash);
+  if (known?.state === 'approved' || known?.state === 'applying') return 'apply';
+  if (known?.state === 'rejected' && known.generation === generation) {
+    const why = known.reason === null ? '' : `: ${known.reason}`;
+    const message = `${known.decidedBy} rejected plan ${plan.hash}${why}; the old revision is served until the spec changes`;
+    const rejected = { phase: 'Failed', reason: 'PlanRejected', message } as const;
+    return { next: 'nothing', outcome: await concludeNotReady(deps, schema, rejected) };
+  }
+  await putPlan(deps.pool, { ref, planHash: plan.hash, generation, state: 'waiting' });
+  const fourEyes = await asksForFourEyes(deps.pool, ref.namespace);
+  const [waiting] = await findPlans(deps.pool, ref);
+  const requestedBy = waiting?.requestedBy ?? '';
+  const open = { planHash: plan.hash, generation, requestedBy, fourEyes, decided: false };
+  const annotated = schema.metadata.annotations?.[approveBreakingAnnotation];
+  if (annotated !== undefined) {
+    // Nothing says who wrote the annotation, so it counts as the word of who asked for the change.
+    const attempt = { planHash: annotated, actor: requestedBy, approved: true };
+    if (judgeApproval(open, attempt) === undefined) {
+      const decision = { ref, ...attempt, how: 'annotation' };
+      await deps.pool.transaction((tx) => decidePlan(tx, decision));
+      return 'apply';
+    }
+  }
+  const { name, namespace } = schema.metadata;
+  const losses = plan.changes.filter((change) => change.class === 'breaking');
+  await concludeNotReady(deps, schema, {
+    phase: 'AwaitingApproval',
+    reason: 'BreakingChange',
+    message: `${losses.map(({ summary }) => summary).join('; ')}. To go on, run: velocity approve schema ${name} -n ${namespace} --plan ${plan.hash}`,
+    fields: { plan: shownPlan(plan, true) },
+  });
+  return { next: 'await', waiting: open };
+}
+
+/** What the status may hold of one statement. */
+const shownSqlMax = 65_536;
+const shownSummaryMax = 4_096;
+
+/** As the status shows it; the API's dry run answers the same and more. */
+function shownPlan({ hash, steps }: SchemaPlan, needsApproval: boolean) {
   return {
-    next: 'apply',
-    generation: schema.metadata.generation ?? 1,
-    planHash: plan.hash,
-    batches: batch(plan.steps),
+    hash,
+    needsApproval,
+    steps: steps.map((step) => ({
+      summary: step.name.slice(0, shownSummaryMax),
+      class: step.class,
+      lock: step.lock,
+      sql: step.sql.trim().slice(0, shownSqlMax),
+    })),
   };
 }
 
-/** Steps that run side by side with the traffic stand alone; what lies between runs in one go. */
-function batch(steps: readonly PlanStep[]): string[][] {
-  const batches: string[][] = [];
-  let together = false;
-  for (const { name, concurrently } of steps) {
+/** What runs beside the traffic stands alone; DDL between runs in one go. The swap is the activation's. */
+function batch(steps: readonly PlanStep[]): StepBatch[] {
+  const batches: { names: string[]; backfill: boolean; together: boolean }[] = [];
+  for (const { name, mode } of steps) {
+    if (mode === 'swap') continue;
+    const together = mode === 'change' || mode === 'verify';
     const last = batches.at(-1);
-    if (last !== undefined && together && !concurrently) last.push(name);
-    else batches.push([name]);
-    together = !concurrently;
+    if (last?.together === true && together) last.names.push(name);
+    else batches.push({ names: [name], backfill: mode === 'backfill', together });
   }
-  return batches;
+  return batches.map(({ names, backfill }) => ({ names, backfill }));
 }

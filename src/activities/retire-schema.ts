@@ -2,6 +2,8 @@ import type { SchemaDefinition } from '../contract/kinds.ts';
 import type { ResourceRef } from '../contract/names.ts';
 import { confirmDeleteAnnotation } from '../contract/names.ts';
 import type { Outcome } from '../contract/outcome.ts';
+import { findLastRevision } from '../resources/plans/sql/active-revisions.ts';
+import { findDomain } from '../resources/plans/sql/find-domain.ts';
 import { recordTableName } from '../schema/compile.ts';
 import { quoteQualified } from '../schema/identifier.ts';
 import { planSchemaRetirement } from '../schema/plan-domain.ts';
@@ -10,10 +12,9 @@ import { letGo, refuseDeletion } from './conclude.ts';
 import type { ActivityDeps } from './deps.ts';
 import { findOfKind, gone } from './find-resource.ts';
 import { runDdl } from './run-ddl.ts';
-import { findLastRevision, reviveRevision, supersedeRevision } from './sql/active-revisions.ts';
 import { countedMax, countLiveRecords } from './sql/count-live-records.ts';
-import { findDomain } from './sql/find-domain.ts';
 import { findReferrers, replaceReferences } from './sql/schema-references.ts';
+import { reviveRevision, supersedeRevision } from './sql/schema-revisions.ts';
 
 export type Closed =
   | { readonly next: 'drop' }

@@ -3,6 +3,7 @@ import Fastify from 'fastify';
 import type { AppDeps } from './app-deps.ts';
 import { collectAllowedMethods } from './plugins/allowed-methods.ts';
 import { installAuthentication } from './plugins/authentication.ts';
+import { answerByNewestRevision } from './fresh-schema.ts';
 import { answerClientError, installProblems, sendFrameworkProblem } from './plugins/problem.ts';
 import { bodyBytesMax, installRequestBody } from './plugins/request-body.ts';
 import { requestIdOf } from './plugins/request-id.ts';
@@ -46,6 +47,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   installRequestBody(app);
   installProblems(app, deps);
   installRequestObservation(app, deps.observer.observe);
+  answerByNewestRevision(app, deps);
 
   addPlatformStatusRoutes(app, deps);
   addOpenApiRoute(app, deps);

@@ -39,6 +39,13 @@ export const finalizer = 'velocity.sh/provisioned';
 /** Deletes a schema although it holds records; the value is the schema's own name. */
 export const confirmDeleteAnnotation = 'velocity.sh/confirm-delete';
 
+/** Approves the breaking plan whose hash is the value, where nobody else has to. */
+export const approveBreakingAnnotation = 'velocity.sh/approve-breaking';
+
+/** Update and signal by which a waiting schema workflow hears the decision on its plan. */
+export const decidePlanUpdate = 'decidePlan';
+export const decidePlanSignal = 'decidePlanByToken';
+
 /** The organisation that only the platform itself may use, and the role only the bootstrap key holds. */
 export const platformOrganisation = 'platform';
 export const platformAdminRole = 'platform-admin';

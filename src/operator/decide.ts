@@ -33,7 +33,10 @@ type Rule = readonly [
 
 /** Failures that the same spec meets again; every other failure is tried again after a while. */
 export const lastingFailures: ReadonlySet<string> = new Set([
+  'Frozen',
+  'MigrationCancelled',
   'MigrationNotSupported',
+  'PlanRejected',
   'SpecNotSupported',
 ]);
 
@@ -91,7 +94,8 @@ function failedForGood({ resource }: SeenResource): boolean {
 function underWay({ resource, started, due }: SeenResource): boolean {
   const { status, metadata } = resource;
   const described = status?.observedGeneration === metadata.generation;
-  return started && !due && (!described || status?.phase === 'Provisioning');
+  const working = status?.phase === 'Provisioning' || status?.phase === 'AwaitingApproval';
+  return started && !due && (!described || working);
 }
 
 function somethingMissing({ obstacle }: SeenResource): boolean {
@@ -113,7 +117,8 @@ function start({ resource }: SeenResource): Decision {
 
 /** Failed on the spec as it is now; an edit is looked at afresh. */
 function hasFailed({ status, metadata }: Resource): boolean {
-  return status?.phase === 'Failed' && status.observedGeneration === metadata.generation;
+  const failed = status?.phase === 'Failed' || status?.phase === 'Frozen';
+  return failed && status.observedGeneration === metadata.generation;
 }
 
 function isReconciled(kind: Resource['kind']): kind is ReconciledKind {

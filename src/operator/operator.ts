@@ -1,6 +1,11 @@
 import type { Resource } from '../contract/kinds.ts';
 import type { ReconciledKind } from '../contract/names.ts';
-import { confirmDeleteAnnotation, reconcilers, reconcileWorkflowId } from '../contract/names.ts';
+import {
+  approveBreakingAnnotation,
+  confirmDeleteAnnotation,
+  reconcilers,
+  reconcileWorkflowId,
+} from '../contract/names.ts';
 import type { Observe } from '../observe.ts';
 import { dependenciesOf } from '../resources/dependencies.ts';
 import { isReady } from '../resources/status.ts';
@@ -151,7 +156,8 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
 function askedOf({ metadata }: Resource): string {
   const { uid, generation, deletionTimestamp, annotations } = metadata;
   const confirmed = annotations?.[confirmDeleteAnnotation];
-  return JSON.stringify([uid, generation, deletionTimestamp, confirmed]);
+  const approved = annotations?.[approveBreakingAnnotation];
+  return JSON.stringify([uid, generation, deletionTimestamp, confirmed, approved]);
 }
 
 /** Keeps apart what went wrong: Temporal here, everything else is the store. */

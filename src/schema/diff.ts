@@ -1,97 +1,344 @@
 import type { Field, SchemaDefinitionSpec } from '../contract/kinds.ts';
-
-/** Properties of a field that live in the table: changing one of them needs a migration. */
-const tableProperties = [
-  'type',
-  'required',
-  'unique',
-  'default',
-  'min',
-  'max',
-  'maxLength',
-  'precision',
-  'scale',
-  'enumValues',
-  'ref',
-] as const satisfies readonly (keyof Field)[];
+import type { Conversion } from './conversion.ts';
+import { planConversion } from './conversion.ts';
+import { indexChanges } from './diff-indexes.ts';
 
 /**
- * What of a change this release cannot do to a table that serves, as one sentence that names every
- * obstacle; undefined when optional fields and indexes are all that the table gains.
+ * safe: the catalogue alone changes. online: the table is read or filled while it serves. breaking:
+ * data or a promise to clients is lost, so somebody approves it first.
  */
-export function refusedChange(
-  active: SchemaDefinitionSpec,
-  desired: SchemaDefinitionSpec,
-): { reason: string; message: string } | undefined {
-  const obstacles = [
-    ...versionChange(active, desired),
-    ...removedFields(active, desired),
-    ...addedFields(active, desired),
-    ...changedFields(active, desired),
-    ...addedUniqueIndexes(active, desired),
-  ];
-  if (obstacles.length === 0) return undefined;
+export type ChangeClass = 'safe' | 'online' | 'breaking';
+
+export type ChangeKind =
+  | 'addField'
+  | 'dropField'
+  | 'renameField'
+  | 'changeType'
+  | 'loosenCheck'
+  | 'tightenCheck'
+  | 'requireField'
+  | 'relaxField'
+  | 'changeDefault'
+  | 'addIndex'
+  | 'dropIndex'
+  | 'addUnique'
+  | 'dropUnique'
+  | 'addReference'
+  | 'dropReference'
+  | 'changeReference'
+  | 'changeOnDelete'
+  | 'changeRowFilters'
+  | 'changeAudit'
+  | 'changeRules'
+  | 'changeVersion';
+
+/** One thing that the desired schema has otherwise. */
+export interface SchemaChange {
+  readonly kind: ChangeKind;
+  readonly class: ChangeClass;
+  /** The field it is about, by its new name; undefined: the schema. */
+  readonly field?: string;
+  /** What changes, for a person. */
+  readonly summary: string;
+  /** Why this cannot be done to a table that serves, and what leads there nevertheless. */
+  readonly refused?: string;
+}
+
+/** A desired field beside what it was. */
+export interface FieldChange {
+  readonly field: Field;
+  /** Undefined: the field is new. */
+  readonly prior: Field | undefined;
+  readonly type: string;
+  readonly priorType: string | undefined;
+  /** Set when the values move to a column of another type. */
+  readonly conversion: Conversion | undefined;
+}
+
+export interface SchemaDiff {
+  readonly changes: readonly SchemaChange[];
+  readonly fields: readonly FieldChange[];
+  readonly dropped: readonly Field[];
+}
+
+export interface DiffInput {
+  readonly active: SchemaDefinitionSpec;
+  readonly desired: SchemaDefinitionSpec;
+  /** Column types, which of a reference is its target's. */
+  readonly activeType: (field: Field) => string;
+  readonly desiredType: (field: Field) => string;
+  /** Whether the table holds no row at all. */
+  readonly empty: boolean;
+  /** Columns that records of other schemas refer to, with the tables that do. */
+  readonly referred: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Everything by which `desired` differs from `active`, in the order of the fields. */
+export function diffSchemas(input: DiffInput): SchemaDiff {
+  const { active, desired } = input;
+  const fields = desired.fields.map((field) => pairUp(field, input));
+  const kept = new Set(fields.map(({ prior }) => prior?.name));
+  const dropped = active.fields.filter(({ name }) => !kept.has(name));
   return {
-    reason: 'MigrationNotSupported',
-    message: `the active revision goes on serving, because this release cannot ${obstacles.join('; nor ')}. Put it back, or add a new optional field beside it`,
+    fields,
+    dropped,
+    changes: [
+      ...versionChange(active, desired),
+      ...fields.flatMap((change) => [...fieldChanges(change, input)]),
+      ...dropped.map((field) => dropChange(field, input)),
+      ...indexChanges(active, desired, fields),
+      ...schemaChanges(active, desired),
+    ],
   };
 }
 
-function versionChange(active: SchemaDefinitionSpec, desired: SchemaDefinitionSpec): string[] {
-  return active.version === desired.version
-    ? []
-    : [`move from version ${active.version} to ${desired.version}`];
+/**
+ * A rename counts once: where the new name is there already, `renamedFrom` only remembers. A field
+ * whose name somebody still has is not renamed, and one field does not become two.
+ */
+function pairUp(field: Field, input: DiffInput): FieldChange {
+  const { active, activeType, desiredType } = input;
+  const byName = (name: string | undefined): Field | undefined =>
+    active.fields.find((candidate) => candidate.name === name);
+  const prior =
+    byName(field.name) ?? (claimsTaken(field, input) ? undefined : byName(field.renamedFrom));
+  const type = desiredType(field);
+  if (prior === undefined) {
+    return { field, prior, type, priorType: undefined, conversion: undefined };
+  }
+  const priorType = activeType(prior);
+  const conversion = priorType === type ? undefined : planConversion(priorType, type, prior);
+  return { field, prior, type, priorType, conversion };
 }
 
-function removedFields(active: SchemaDefinitionSpec, desired: SchemaDefinitionSpec): string[] {
-  const names = new Set(desired.fields.map((field) => field.name));
-  return active.fields
-    .filter((field) => !names.has(field.name))
-    .map((field) => `drop the field ${field.name}`);
+function claimsTaken({ name, renamedFrom }: Field, { desired }: DiffInput): boolean {
+  const claimant = desired.fields.find(
+    (other) => other.name === renamedFrom || other.renamedFrom === renamedFrom,
+  );
+  return renamedFrom !== undefined && claimant?.name !== name;
 }
 
-function addedFields(active: SchemaDefinitionSpec, desired: SchemaDefinitionSpec): string[] {
-  const names = new Set(active.fields.map((field) => field.name));
-  return desired.fields
-    .filter((field) => !names.has(field.name))
-    .flatMap((field) => {
-      if (field.renamedFrom !== undefined) return [`rename ${field.renamedFrom} to ${field.name}`];
-      if (field.required === true) return [`add the required field ${field.name}`];
-      if (field.unique === true) return [`add the unique field ${field.name}`];
-      return [];
-    });
+function* versionChange(
+  active: SchemaDefinitionSpec,
+  desired: SchemaDefinitionSpec,
+): Iterable<SchemaChange> {
+  if (active.version === desired.version) return;
+  const summary = `move from version ${active.version} to ${desired.version}`;
+  const refused = `${active.version} has a table and a route of its own. Put the version back; a schema of another name can have the new form meanwhile`;
+  yield { kind: 'changeVersion', class: 'breaking', summary, refused };
 }
 
-function changedFields(active: SchemaDefinitionSpec, desired: SchemaDefinitionSpec): string[] {
-  const before = new Map(active.fields.map((field) => [field.name, field]));
-  return desired.fields.flatMap((field) => {
-    const old = before.get(field.name);
-    if (old === undefined) return [];
-    return tableProperties
-      .filter((property) => !same(old[property], field[property]))
-      .map(
-        (property) =>
-          `change ${property} of ${field.name} from ${show(old[property])} to ${show(field[property])}`,
-      );
+function* fieldChanges(change: FieldChange, input: DiffInput): Iterable<SchemaChange> {
+  const { field, prior, type, priorType, conversion } = change;
+  const about = { field: field.name };
+  if (prior === undefined) {
+    yield addChange(field, input);
+    return;
+  }
+  const referrers = input.referred.get(prior.name) ?? [];
+  const moved = prior.name !== field.name || priorType !== type || lost(prior, field, 'unique');
+  const held =
+    moved && referrers.length > 0
+      ? `records of ${referrers.join(', ')} refer to it. ${expandAndContract(field)}`
+      : undefined;
+  const refusal = held === undefined ? {} : { refused: held };
+  if (prior.name !== field.name) {
+    const summary = `rename ${prior.name} to ${field.name}; clients that use the old name are refused from then on`;
+    yield { kind: 'renameField', class: 'breaking', summary, ...about, ...refusal };
+  }
+  if (priorType !== type) {
+    const summary = `change ${field.name} from ${describeType(prior)} to ${describeType(field)}`;
+    const none =
+      conversion === undefined
+        ? { refused: `no value of the one is a value of the other. ${expandAndContract(field)}` }
+        : {};
+    const safeEnough = conversion?.exact === true ? 'online' : 'breaking';
+    yield { kind: 'changeType', class: safeEnough, summary, ...about, ...none, ...refusal };
+  }
+  yield* checkChanges(change);
+  yield* requiredChanges(field, prior);
+  if (!same(prior.default, field.default)) {
+    const summary = `change the default of ${field.name} from ${show(prior.default)} to ${show(field.default)}`;
+    yield { kind: 'changeDefault', class: 'safe', summary, ...about };
+  }
+  if (lost(prior, field, 'unique')) {
+    const summary = `let records share a value of ${field.name}`;
+    yield { kind: 'dropUnique', class: 'safe', summary, ...about, ...refusal };
+  }
+  if (lost(field, prior, 'unique')) {
+    const summary = `keep the values of ${field.name} unique`;
+    yield { kind: 'addUnique', class: 'breaking', summary, ...about };
+  }
+  yield* referenceChanges(field, prior);
+  if (!same(rulesOf(prior), rulesOf(field))) {
+    const summary = `change how the API treats ${field.name}`;
+    yield { kind: 'changeRules', class: 'safe', summary, ...about };
+  }
+}
+
+function addChange(field: Field, input: DiffInput): SchemaChange {
+  const { empty, active } = input;
+  const summary = `add ${field.name} (${describeType(field)}${field.required === true ? ', required' : ''})`;
+  const about = { kind: 'addField', class: 'safe', field: field.name, summary } as const;
+  const hasDefault = field.default !== undefined && field.default !== null;
+  const known = active.fields.some(({ name }) => name === field.renamedFrom);
+  if (known && claimsTaken(field, input)) {
+    const refused = `${field.renamedFrom} is the name or the origin of another field too. Rename one after the other, each in a change of its own`;
+    return { ...about, class: 'breaking', refused };
+  }
+  if (empty) return about;
+  if (field.required === true && !hasDefault) {
+    const refused = `the records that exist would have no value. Give it a default; or add it without required, fill it in through the API, and require it in a later change`;
+    return { ...about, class: 'breaking', refused };
+  }
+  if (field.unique === true && hasDefault) {
+    const refused = `the records that exist would all have its default. Add it without a default, fill it in through the API, and go on from there`;
+    return { ...about, class: 'breaking', refused };
+  }
+  return about;
+}
+
+function dropChange(field: Field, { referred }: DiffInput): SchemaChange {
+  const referrers = referred.get(field.name) ?? [];
+  const summary = `drop ${field.name} and its values; history keeps them`;
+  const about = { kind: 'dropField', class: 'breaking', field: field.name, summary } as const;
+  if (referrers.length === 0) return about;
+  return { ...about, refused: `records of ${referrers.join(', ')} refer to it. Drop those first` };
+}
+
+function* checkChanges({ field, prior }: FieldChange): Iterable<SchemaChange> {
+  if (prior === undefined) return;
+  const looser: string[] = [];
+  const tighter: string[] = [];
+  const compare = (name: 'min' | 'max' | 'maxLength', sign: 1 | -1): void => {
+    const [before, after] = [prior[name], field[name]];
+    if (before === after) return;
+    const open = after === undefined || (before !== undefined && sign * after > sign * before);
+    (open ? looser : tighter).push(`${name} from ${show(before)} to ${show(after)}`);
+  };
+  compare('min', -1);
+  compare('max', 1);
+  compare('maxLength', 1);
+  const [before, after] = [valuesOf(prior), valuesOf(field)];
+  const added = after?.filter((value) => before?.includes(value) === false) ?? [];
+  const removed = before?.filter((value) => after?.includes(value) === false) ?? [];
+  if (before !== undefined && after === undefined) looser.push('to any text');
+  if (before === undefined && after !== undefined) tighter.push(`to ${after.join(', ')} alone`);
+  if (added.length > 0) looser.push(`by the values ${added.join(', ')}`);
+  if (removed.length > 0) tighter.push(`by leaving out the values ${removed.join(', ')}`);
+  const about = { field: field.name };
+  if (tighter.length > 0) {
+    const summary = `narrow ${field.name}: ${[...tighter, ...looser].join('; ')}`;
+    yield { kind: 'tightenCheck', class: 'breaking', summary, ...about };
+  } else if (looser.length > 0) {
+    const summary = `widen ${field.name}: ${looser.join('; ')}`;
+    yield { kind: 'loosenCheck', class: 'online', summary, ...about };
+  }
+}
+
+function* requiredChanges(field: Field, prior: Field): Iterable<SchemaChange> {
+  const about = { field: field.name };
+  if (lost(prior, field, 'required')) {
+    yield {
+      kind: 'relaxField',
+      class: 'safe',
+      summary: `let ${field.name} be left out`,
+      ...about,
+    };
+  }
+  if (lost(field, prior, 'required')) {
+    const filled = field.default === undefined ? '' : '; records without one get the default';
+    const summary = `require a value of ${field.name}${filled}`;
+    yield { kind: 'requireField', class: 'breaking', summary, ...about };
+  }
+}
+
+function* referenceChanges(field: Field, prior: Field): Iterable<SchemaChange> {
+  const about = { field: field.name };
+  const [before, after] = [targetOf(prior), targetOf(field)];
+  if (before === undefined && after !== undefined) {
+    const summary = `let ${field.name} refer to ${after}`;
+    yield { kind: 'addReference', class: 'breaking', summary, ...about };
+  } else if (before !== undefined && after === undefined) {
+    const summary = `let ${field.name} hold a value that leads nowhere`;
+    yield { kind: 'dropReference', class: 'safe', summary, ...about };
+  } else if (before !== after) {
+    const summary = `let ${field.name} refer to ${after} and no longer to ${before}`;
+    yield { kind: 'changeReference', class: 'breaking', summary, ...about };
+  } else if ((prior.ref?.onDelete ?? 'restrict') !== (field.ref?.onDelete ?? 'restrict')) {
+    const summary = `on a delete of what ${field.name} refers to: ${field.ref?.onDelete ?? 'restrict'}`;
+    yield { kind: 'changeOnDelete', class: 'safe', summary, ...about };
+  }
+}
+
+function* schemaChanges(
+  active: SchemaDefinitionSpec,
+  desired: SchemaDefinitionSpec,
+): Iterable<SchemaChange> {
+  if (!same(active.access.rowFilter, desired.access.rowFilter)) {
+    yield { kind: 'changeRowFilters', class: 'safe', summary: 'change which rows roles see' };
+  }
+  const audited = (spec: SchemaDefinitionSpec): boolean => spec.audit?.enabled !== false;
+  if (audited(active) !== audited(desired)) {
+    const summary = `${audited(desired) ? 'begin' : 'end'} the audit of writes`;
+    yield { kind: 'changeAudit', class: 'safe', summary };
+  }
+  const rules = ({ fields: _, indexes: __, version: ___, ...rest }: SchemaDefinitionSpec) => ({
+    ...rest,
+    access: { ...rest.access, rowFilter: undefined },
   });
+  if (!same(rules(active), rules(desired))) {
+    yield { kind: 'changeRules', class: 'safe', summary: 'change how the API serves the schema' };
+  }
 }
 
-function addedUniqueIndexes(active: SchemaDefinitionSpec, desired: SchemaDefinitionSpec): string[] {
-  const key = (index: NonNullable<SchemaDefinitionSpec['indexes']>[number]): string =>
-    JSON.stringify(index.fields);
-  const before = new Set((active.indexes ?? []).filter((index) => index.unique === true).map(key));
-  return (desired.indexes ?? [])
-    .filter((index) => index.unique === true && !before.has(key(index)))
-    .map(
-      (index) => `add a unique index over ${index.fields.map((field) => field.name).join(', ')}`,
-    );
+/** The way that needs no lock: two fields for a while, and two deployments of clients. */
+function expandAndContract({ name }: Field): string {
+  return `Add another field beside it, ${name}_new say; write both and fill it in through the API; move readers to it; then drop ${name}`;
 }
 
-/** Absent and false mean the same in every property compared here. */
+/** What the database keeps of a field is compared one by one above; this is the rest. */
+function rulesOf(field: Field): Partial<Field> {
+  const { name: _name, type: _type, required: _required, unique: _unique, ...rest } = field;
+  const { indexed: _1, default: _2, min: _3, max: _4, maxLength: _5, ...more } = rest;
+  const { precision: _6, scale: _7, enumValues: _8, ref: _9, renamedFrom: _10, ...rules } = more;
+  return rules;
+}
+
+function lost(before: Field, after: Field, property: 'unique' | 'required'): boolean {
+  return before[property] === true && after[property] !== true;
+}
+
+function targetOf({ ref }: Field): string | undefined {
+  return (
+    ref && `${ref.org}/${ref.app}/${ref.domain}/${ref.object}/${ref.version}.${ref.key ?? 'id'}`
+  );
+}
+
+function valuesOf(field: Field): readonly string[] | undefined {
+  return field.type === 'enum' ? (field.enumValues ?? []) : undefined;
+}
+
+function describeType(field: Field): string {
+  if (field.type !== 'decimal' || field.precision === undefined) return field.type;
+  return `decimal(${field.precision},${field.scale ?? 0})`;
+}
+
+/** Absent, null and false mean the same in everything compared here; so does the order of members. */
 function same(before: unknown, after: unknown): boolean {
-  const plain = (value: unknown): string =>
-    JSON.stringify(value === false ? null : (value ?? null));
-  return plain(before) === plain(after);
+  return canonical(before) === canonical(after);
+}
+
+/** JSON with members in the order of their names, so that equal values have equal texts. */
+export function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (typeof value !== 'object' || value === null) {
+    return JSON.stringify(value === false ? null : (value ?? null));
+  }
+  const members = Object.entries(value)
+    .filter(([, member]) => member !== undefined && member !== null && member !== false)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join(',')}}`;
 }
 
 function show(value: unknown): string {

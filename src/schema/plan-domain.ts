@@ -1,5 +1,10 @@
 import { postgresName, quoteIdentifier, quoteLiteral, quoteQualified } from './identifier.ts';
-import type { PlanStep } from './plan-schema.ts';
+
+/** One statement, or several, that may be repeated. */
+interface DdlStep {
+  readonly name: string;
+  readonly sql: string;
+}
 
 export interface DomainPlace {
   readonly pgNamespace: string;
@@ -22,7 +27,7 @@ export function domainPlace(
  * The namespace and role of a domain. velocity_api may become the role but inherits nothing from
  * it; velocity_audit may create history here and nobody may create anything else but the operator.
  */
-export function planDomain({ pgNamespace, pgRole }: DomainPlace): PlanStep[] {
+export function planDomain({ pgNamespace, pgRole }: DomainPlace): DdlStep[] {
   const namespace = quoteIdentifier(pgNamespace);
   const role = quoteIdentifier(pgRole);
   return steps([
@@ -48,7 +53,7 @@ export function planDomain({ pgNamespace, pgRole }: DomainPlace): PlanStep[] {
 }
 
 /** The end of a schema, in an order that is safe to repeat: table, then history. */
-export function planSchemaRetirement(place: DomainPlace, pgTable: string): PlanStep[] {
+export function planSchemaRetirement(place: DomainPlace, pgTable: string): DdlStep[] {
   return steps([
     ['drop the table', `drop table if exists ${quoteQualified(place.pgNamespace, pgTable)}`],
     [
@@ -59,7 +64,7 @@ export function planSchemaRetirement(place: DomainPlace, pgTable: string): PlanS
 }
 
 /** The end of a domain. Its role may still hold rights in another database: then only it stays. */
-export function planDomainRetirement({ pgNamespace, pgRole }: DomainPlace): PlanStep[] {
+export function planDomainRetirement({ pgNamespace, pgRole }: DomainPlace): DdlStep[] {
   const role = quoteIdentifier(pgRole);
   return steps([
     ['drop the namespace', `drop schema if exists ${quoteIdentifier(pgNamespace)}`],
@@ -75,6 +80,6 @@ export function planDomainRetirement({ pgNamespace, pgRole }: DomainPlace): Plan
   ]);
 }
 
-function steps(list: readonly (readonly [string, string])[]): PlanStep[] {
-  return list.map(([name, sql]) => ({ name, sql, concurrently: false }));
+function steps(list: readonly (readonly [string, string])[]): DdlStep[] {
+  return list.map(([name, sql]) => ({ name, sql }));
 }

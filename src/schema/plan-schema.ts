@@ -1,64 +1,45 @@
 import { createHash } from 'node:crypto';
 import type { Field, SchemaDefinitionSpec } from '../contract/kinds.ts';
-import { columnType } from './column-type.ts';
-import {
-  foreignKeyName,
-  historyTableName,
-  recordTableName,
-  referenceKeyType,
-  referencePath,
-  schemaPath,
-} from './compile.ts';
-import { refusedChange } from './diff.ts';
-import { postgresName, quoteIdentifier, quoteLiteral, quoteQualified } from './identifier.ts';
+import { foreignKeyName, recordTableName } from './compile.ts';
+import type { DesiredSchema } from './desired-schema.ts';
+import type { ChangeClass, SchemaChange } from './diff.ts';
+import { canonical, diffSchemas } from './diff.ts';
+import { quoteIdentifier, quoteQualified } from './identifier.ts';
+import { planChange } from './plan-change.ts';
+import type { PlanStep } from './plan-step.ts';
+import { planStep } from './plan-step.ts';
 import { checkOf, columnDefinition, plannedIndexes } from './record-table.ts';
-import { rowPolicy } from './row-policy.ts';
+import type { ReferenceTarget, SchemaReference } from './schema-references.ts';
+import { columnTypesOf, planReferences } from './schema-references.ts';
+import { createTable, historyAndAudit, rowLevelSecurity, syncHistory } from './table-ddl.ts';
 
-/** A desired schema in its place: the spec, and where its domain lives in Postgres. */
-export interface DesiredSchema {
-  readonly organisation: string;
-  readonly application: string;
-  readonly domain: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly spec: SchemaDefinitionSpec;
-  readonly pgNamespace: string;
-  readonly pgRole: string;
-}
-
-/** What the database has of it now. */
+/** What the database has of a schema now. */
 export interface LiveTable {
   readonly columns: ReadonlySet<string>;
   readonly constraints: ReadonlySet<string>;
   readonly indexes: ReadonlySet<string>;
-}
-
-export interface PlanStep {
-  readonly name: string;
-  readonly sql: string;
-  /** CREATE INDEX CONCURRENTLY: runs outside a transaction. `index` is rebuilt when it is invalid. */
-  readonly concurrently: boolean;
-  readonly index?: string;
+  /** As Postgres estimates them. */
+  readonly rows: number;
+  /** Whether there is no row at all, deleted ones included. */
+  readonly empty: boolean;
+  /** Columns that records of other schemas refer to, with the tables that do. */
+  readonly referred: ReadonlyMap<string, readonly string[]>;
 }
 
 export interface SchemaPlan {
-  /** SHA-256 of the desired spec and the steps. */
+  /** SHA-256 of what is served, what is wanted and the steps between: what an approval is for. */
   readonly hash: string;
+  /** What changes, as a person would say it; empty for a new schema. */
+  readonly changes: readonly SchemaChange[];
   readonly steps: readonly PlanStep[];
-  /** Set when the change needs what this release does not do; then there are no steps. */
+  /** The most disturbing of its changes and steps. */
+  readonly class: ChangeClass;
+  /** Set when the change cannot be done to a table that serves; then there are no steps. */
   readonly refused?: { readonly reason: string; readonly message: string };
   readonly pgTable: string;
   readonly references: readonly SchemaReference[];
-}
-
-export interface SchemaReference {
-  readonly column: string;
-  /** Path of the target schema. */
-  readonly target: string;
-  readonly targetNamespace: string;
-  readonly targetTable: string;
-  readonly targetColumn: string;
-  readonly onDelete: 'restrict' | 'setNull' | 'cascade';
+  /** Rows that its scans and backfills will read, as Postgres estimates them. */
+  readonly rows: number;
 }
 
 export interface PlanInput {
@@ -71,235 +52,209 @@ export interface PlanInput {
   readonly targets: ReadonlyMap<string, ReferenceTarget>;
 }
 
-export interface ReferenceTarget {
-  readonly spec: SchemaDefinitionSpec;
-  readonly pgNamespace: string;
-  readonly pgTable: string;
-}
-
 /**
- * The ordered, idempotent steps from what is to what is wanted: create a table whole, or add optional
- * fields and indexes to one that serves. Anything else is refused with its reason.
+ * The ordered steps from what is to what is wanted. The same input always gives the same plan and
+ * the same hash; what has been done of it already does not matter, since every step may be repeated.
  */
 export function planSchema(input: PlanInput): SchemaPlan {
   const { desired, active, live } = input;
+  const revision = input.revision ?? (active?.revision ?? 0) + 1;
   const pgTable = recordTableName(desired.name, desired.spec.version);
-  const references = planReferences(input, pgTable);
-  const refused = active === undefined ? undefined : refusedChange(active.spec, desired.spec);
-  const steps = refused === undefined ? planSteps(input, pgTable, references, live) : [];
-  const hash = createHash('sha256')
-    .update(JSON.stringify([desired.spec, steps.map((step) => step.sql)]))
-    .digest('hex');
-  return { hash, steps, pgTable, references, ...(refused !== undefined && { refused }) };
+  const references = planReferences(desired, input.targets, pgTable);
+  const place = { pgTable, references, rows: live?.rows ?? 0 };
+  if (active === undefined) {
+    const steps = planCreation(input, place, revision);
+    // A table that was made half an hour ago and one that was not are the same plan.
+    return { ...place, hash: hashOf(input, []), changes: [], steps, class: 'safe' };
+  }
+  const { changes, steps } = planUpdate(input, active, place, revision);
+  const refused = refusalOf(changes) ?? frozenRefusal(active.spec, desired.spec);
+  const done = refused === undefined ? steps : [];
+  return {
+    ...place,
+    hash: hashOf(input, done),
+    changes,
+    steps: done,
+    class: worstOf([...changes, ...done]),
+    ...(refused !== undefined && { refused }),
+  };
 }
 
-function planSteps(
-  { desired, active, targets, revision = (active?.revision ?? 0) + 1 }: PlanInput,
-  pgTable: string,
-  references: readonly SchemaReference[],
-  live: LiveTable | undefined,
-): PlanStep[] {
+interface Place {
+  readonly pgTable: string;
+  readonly references: readonly SchemaReference[];
+}
+
+function planUpdate(
+  { desired, targets, live }: PlanInput,
+  active: NonNullable<PlanInput['active']>,
+  { pgTable, references }: Place,
+  revision: number,
+): { changes: readonly SchemaChange[]; steps: PlanStep[] } {
+  const before = columnTypesOf({ ...desired, spec: active.spec }, targets);
+  const after = columnTypesOf(desired, targets);
+  const activeType = (field: Field): string => before.get(field.name) ?? 'text';
+  const desiredType = (field: Field): string => after.get(field.name) ?? 'text';
+  const diff = diffSchemas({
+    active: active.spec,
+    desired: desired.spec,
+    activeType,
+    desiredType,
+    empty: live?.empty ?? true,
+    referred: live?.referred ?? new Map(),
+  });
+  if (diff.changes.some(({ refused }) => refused !== undefined)) {
+    return { changes: diff.changes, steps: [] };
+  }
+  const { pgNamespace } = desired;
+  const table = quoteQualified(pgNamespace, pgTable);
+  const steps = planChange({
+    ...{ diff, active, desired: desired.spec, pgNamespace, pgTable, activeType, desiredType },
+    references,
+    syncHistory: syncHistory({ ...desired, spec: active.spec }, pgTable, active.revision),
+  });
+  const known = new Set(active.spec.fields.map(({ name }) => name));
+  const followed = references.filter(
+    ({ column }) =>
+      !known.has(column) ||
+      diff.changes.some(({ kind, field }) => field === column && kind.endsWith('Reference')),
+  );
+  // Rights on a target come before the first statement that reads it.
+  return {
+    changes: diff.changes,
+    steps: [
+      ...followed.flatMap((reference) => referenceRights(desired, reference, 'change')),
+      ...steps,
+      ...lastSteps(desired, table, pgTable, after, revision, 'swap'),
+    ],
+  };
+}
+
+/** Until the table serves nobody waits for it: all of it is made in one transaction. */
+function planCreation(input: PlanInput, { pgTable, references }: Place, revision: number) {
+  const { desired, targets, live } = input;
   const table = quoteQualified(desired.pgNamespace, pgTable);
   const columnTypes = columnTypesOf(desired, targets);
   const typeOf = (field: Field): string => columnTypes.get(field.name) ?? 'text';
   const steps: PlanStep[] = [];
   const step = (name: string, sql: string): void => {
-    steps.push({ name, sql, concurrently: false });
+    steps.push(planStep('change', name, sql));
   };
-
-  if (live === undefined) {
-    step('create the table', createTable(desired, pgTable, typeOf));
-  } else {
-    for (const field of desired.spec.fields.filter(
-      (candidate) => !live.columns.has(candidate.name),
-    )) {
-      step(
-        `add ${field.name}`,
-        `alter table ${table} add column if not exists ${columnDefinition(field, typeOf(field), false)}`,
-      );
-      const check = checkOf(pgTable, field, typeOf(field));
-      if (check !== undefined) {
-        step(
-          `constrain ${field.name}`,
-          `alter table ${table} drop constraint if exists ${quoteIdentifier(check.name)},
-             add constraint ${quoteIdentifier(check.name)} check (${check.expression}) not valid`,
-        );
-        step(
-          `validate ${field.name}`,
-          `alter table ${table} validate constraint ${quoteIdentifier(check.name)}`,
-        );
-      }
-    }
-  }
-
-  // Until the table serves nobody waits for it, so its indexes need not be built concurrently.
+  if (live === undefined) step('create the table', createTable(desired, pgTable, typeOf));
+  else addMissing(desired, pgTable, typeOf, live, step);
   for (const index of plannedIndexes(pgTable, desired.spec, typeOf)) {
-    if (live?.indexes.has(index.name) === true && active !== undefined) continue;
-    const concurrently = active !== undefined;
-    steps.push({
-      name: `index ${index.name}`,
-      sql: `create ${index.unique ? 'unique ' : ''}index ${concurrently ? 'concurrently ' : ''}if not exists ${quoteIdentifier(index.name)} on ${table} ${index.definition}`,
-      concurrently,
-      ...(concurrently && { index: index.name }),
-    });
+    const kind = index.unique ? 'unique index' : 'index';
+    const name = quoteIdentifier(index.name);
+    const sql = `create ${kind} if not exists ${name} on ${table} ${index.definition}`;
+    step(`index ${index.name}`, sql);
   }
-
   for (const reference of references) {
-    if (reference.targetNamespace !== desired.pgNamespace) {
-      step(
-        `read ${reference.targetTable}`,
-        `grant usage on schema ${quoteIdentifier(reference.targetNamespace)} to ${quoteIdentifier(desired.pgRole)};
-         grant select on ${quoteQualified(reference.targetNamespace, reference.targetTable)} to ${quoteIdentifier(desired.pgRole)}`,
-      );
-    }
+    steps.push(...referenceRights(desired, reference, 'change'));
     const name = foreignKeyName(pgTable, reference.column);
     if (live?.constraints.has(name) === true) continue;
+    const target = quoteQualified(reference.targetNamespace, reference.targetTable);
+    const column = quoteIdentifier(reference.column);
     step(
       `reference ${reference.column}`,
       `alter table ${table} drop constraint if exists ${quoteIdentifier(name)},
-         add constraint ${quoteIdentifier(name)} foreign key (${quoteIdentifier(reference.column)})
-         references ${quoteQualified(reference.targetNamespace, reference.targetTable)} (${quoteIdentifier(reference.targetColumn)}) not valid`,
-    );
-    step(
-      `validate reference ${reference.column}`,
-      `alter table ${table} validate constraint ${quoteIdentifier(name)}`,
-    );
-    step(
-      `watch deletes of ${reference.targetTable}`,
-      `create or replace trigger velocity_propagate_delete after update on ${quoteQualified(reference.targetNamespace, reference.targetTable)}
-         referencing old table as old_rows new table as new_rows for each statement execute function platform.propagate_delete()`,
+         add constraint ${quoteIdentifier(name)} foreign key (${column})
+         references ${target} (${quoteIdentifier(reference.targetColumn)})`,
     );
   }
-
-  step('row-level security', rowLevelSecurity(desired, table, columnTypes));
-  step('history and audit', historyAndAudit(desired, pgTable, revision));
-  step('rights', `grant select, insert, update on ${table} to ${quoteIdentifier(desired.pgRole)}`);
-  return steps;
+  return [...steps, ...lastSteps(desired, table, pgTable, columnTypes, revision, 'change')];
 }
 
-function createTable(
+/** A table that was made for an earlier spec and has never served. */
+function addMissing(
   desired: DesiredSchema,
   pgTable: string,
   typeOf: (field: Field) => string,
-): string {
-  const fields = desired.spec.fields.map((field) => columnDefinition(field, typeOf(field), true));
-  const checks = desired.spec.fields
-    .map((field) => checkOf(pgTable, field, typeOf(field)))
-    .filter((check) => check !== undefined)
-    .map((check) => `constraint ${quoteIdentifier(check.name)} check (${check.expression})`);
-  const columns = [
-    'id uuid not null default platform.new_id()',
-    'version bigint not null default 1',
-    ...fields,
-    'created_at timestamptz not null default platform.occurred_at()',
-    'created_by text not null default platform.actor()',
-    'updated_at timestamptz not null default platform.occurred_at()',
-    'updated_by text not null default platform.actor()',
-    'deleted_at timestamptz',
-    'archived_at timestamptz',
-    'archive_ref text',
-    `constraint ${quoteIdentifier(postgresName(pgTable, 'pkey'))} primary key (id)`,
-    ...checks,
-  ];
-  return `create table if not exists ${quoteQualified(desired.pgNamespace, pgTable)} (\n  ${columns.join(',\n  ')}\n)`;
+  live: LiveTable,
+  step: (name: string, sql: string) => void,
+): void {
+  const table = quoteQualified(desired.pgNamespace, pgTable);
+  for (const field of desired.spec.fields) {
+    if (live.columns.has(field.name)) continue;
+    const definition = columnDefinition(field, typeOf(field), false);
+    step(`add ${field.name}`, `alter table ${table} add column if not exists ${definition}`);
+    const check = checkOf(pgTable, field, typeOf(field));
+    if (check === undefined) continue;
+    const name = quoteIdentifier(check.name);
+    step(
+      `constrain ${field.name}`,
+      `alter table ${table} drop constraint if exists ${name}, add constraint ${name} check (${check.expression})`,
+    );
+  }
 }
 
-/**
- * The policy of the records names no role: it holds for every role that has rights on the table,
- * such as that of another domain whose records refer to these.
- */
-function rowLevelSecurity(
+function referenceRights(
+  desired: DesiredSchema,
+  reference: SchemaReference,
+  mode: 'change' | 'swap',
+): PlanStep[] {
+  const target = quoteQualified(reference.targetNamespace, reference.targetTable);
+  const steps: PlanStep[] = [];
+  if (reference.targetNamespace !== desired.pgNamespace) {
+    const role = quoteIdentifier(desired.pgRole);
+    const sql = `grant usage on schema ${quoteIdentifier(reference.targetNamespace)} to ${role};
+      grant select on ${target} to ${role}`;
+    steps.push(planStep(mode, `read the target of ${reference.column}`, sql));
+  }
+  const sql = `create or replace trigger velocity_propagate_delete after update on ${target}
+    referencing old table as old_rows new table as new_rows for each statement execute function platform.propagate_delete()`;
+  const name = `watch deletes of the target of ${reference.column}`;
+  return [...steps, planStep(mode, name, sql, { lock: 'SHARE ROW EXCLUSIVE' })];
+}
+
+function lastSteps(
   desired: DesiredSchema,
   table: string,
+  pgTable: string,
   columnTypes: ReadonlyMap<string, string>,
-): string {
-  const path = schemaPath({ ...desired, version: desired.spec.version });
-  const condition = rowPolicy(
-    { organisation: desired.organisation, path },
+  revision: number,
+  mode: 'change' | 'swap',
+): PlanStep[] {
+  const role = quoteIdentifier(desired.pgRole);
+  return [
+    planStep(mode, 'row-level security', rowLevelSecurity(desired, table, columnTypes)),
+    planStep(mode, 'history and audit', historyAndAudit(desired, pgTable, revision)),
+    planStep(mode, 'rights', `grant select, insert, update on ${table} to ${role}`),
+  ];
+}
+
+function refusalOf(changes: readonly SchemaChange[]): SchemaPlan['refused'] {
+  const refused = changes.filter((change) => change.refused !== undefined);
+  if (refused.length === 0) return undefined;
+  const obstacles = refused.map((change) => `it cannot ${change.summary}: ${change.refused}`);
+  return {
+    reason: 'MigrationNotSupported',
+    message: `the active revision goes on serving; ${obstacles.join('. And ')}.`,
+  };
+}
+
+/** A frozen schema changes in one thing alone: that it is no longer frozen, or from now on. */
+function frozenRefusal(
+  active: SchemaDefinitionSpec,
+  desired: SchemaDefinitionSpec,
+): SchemaPlan['refused'] {
+  if (active.lifecycle?.frozen !== true || desired.lifecycle?.frozen !== true) return undefined;
+  if (canonical(active) === canonical(desired)) return undefined;
+  return {
+    reason: 'Frozen',
+    message: 'the schema is frozen: changes wait until spec.lifecycle.frozen is lifted',
+  };
+}
+
+function worstOf(parts: readonly { readonly class: ChangeClass }[]): ChangeClass {
+  const order: readonly ChangeClass[] = ['breaking', 'online', 'safe'];
+  return order.find((each) => parts.some((part) => part.class === each)) ?? 'safe';
+}
+
+function hashOf({ desired, active }: PlanInput, steps: readonly PlanStep[]): string {
+  const text = canonical([
+    active === undefined ? null : [active.revision, active.spec],
     desired.spec,
-    columnTypes,
-  );
-  return `
-    alter table ${table} enable row level security;
-    alter table ${table} force row level security;
-    drop policy if exists velocity_operator on ${table};
-    create policy velocity_operator on ${table} to velocity_operator using (true) with check (true);
-    drop policy if exists velocity_records on ${table};
-    create policy velocity_records on ${table} using (${condition}) with check (${condition})`;
-}
-
-/** The history of the record table, and the triggers that write it. Each event has its own. */
-function historyAndAudit(desired: DesiredSchema, pgTable: string, revision: number): string {
-  const table = quoteQualified(desired.pgNamespace, pgTable);
-  const history = historyTableName(desired.name, desired.spec.version);
-  const path = schemaPath({ ...desired, version: desired.spec.version });
-  const audited = desired.spec.audit?.enabled !== false;
-  const literals = [desired.pgNamespace, pgTable, history, desired.organisation, path]
-    .map(quoteLiteral)
-    .join(', ');
-  return `
-    select platform.sync_history(${literals}, ${revision}, ${audited});
-    do $triggers$
-    begin
-      execute format('create or replace trigger velocity_history_create after insert on %1$I.%2$I
-        referencing new table as new_rows for each statement execute function %1$I.%3$I()',
-        ${quoteLiteral(desired.pgNamespace)}, ${quoteLiteral(pgTable)}, platform.suffixed_name(${quoteLiteral(history)}, '_create'));
-      execute format('create or replace trigger velocity_history_update after update on %1$I.%2$I
-        referencing old table as old_rows new table as new_rows for each statement execute function %1$I.%3$I()',
-        ${quoteLiteral(desired.pgNamespace)}, ${quoteLiteral(pgTable)}, platform.suffixed_name(${quoteLiteral(history)}, '_update'));
-      execute format('create or replace trigger velocity_history_purge after delete on %1$I.%2$I
-        referencing old table as old_rows for each statement execute function %1$I.%3$I()',
-        ${quoteLiteral(desired.pgNamespace)}, ${quoteLiteral(pgTable)}, platform.suffixed_name(${quoteLiteral(history)}, '_purge'));
-    end
-    $triggers$;
-    create or replace trigger velocity_raise_version before update on ${table} for each row
-      when (new.version is distinct from old.version + 1 or new.updated_at <= old.updated_at or new.id is distinct from old.id)
-      execute function platform.raise_version();
-    create or replace trigger velocity_first_version before insert on ${table} for each row
-      when (new.version <> 1 or new.updated_at is distinct from new.created_at or new.updated_by is distinct from new.created_by)
-      execute function platform.first_version();
-    create or replace trigger velocity_refuse_truncate before truncate on ${table}
-      for each statement execute function platform.refuse_truncate()`;
-}
-
-function columnTypesOf(desired: DesiredSchema, targets: PlanInput['targets']): Map<string, string> {
-  const own = schemaPath({ ...desired, version: desired.spec.version });
-  const findSpec = (path: string): SchemaDefinitionSpec | undefined =>
-    path === own ? desired.spec : targets.get(path)?.spec;
-  return new Map(
-    desired.spec.fields.map((field) => [
-      field.name,
-      columnType(field, field.type === 'ref' ? referenceKeyType(field.ref, findSpec) : undefined),
-    ]),
-  );
-}
-
-/** Real foreign keys: every target lies in this database. A target that is not active yet is missing. */
-function planReferences({ desired, targets }: PlanInput, pgTable: string): SchemaReference[] {
-  const own = schemaPath({ ...desired, version: desired.spec.version });
-  return desired.spec.fields.flatMap((field) => {
-    if (field.ref === undefined) return [];
-    const path = referencePath(field.ref);
-    const target = path === own ? { pgNamespace: desired.pgNamespace, pgTable } : targets.get(path);
-    if (target === undefined) return [];
-    return [
-      {
-        column: field.name,
-        target: path,
-        targetNamespace: target.pgNamespace,
-        targetTable: target.pgTable,
-        targetColumn: field.ref.key ?? 'id',
-        onDelete: field.ref.onDelete ?? 'restrict',
-      },
-    ];
-  });
-}
-
-/** Schemas that must be active before this one can be provisioned: its references' targets. */
-export function missingTargets(desired: DesiredSchema, targets: PlanInput['targets']): string[] {
-  const own = schemaPath({ ...desired, version: desired.spec.version });
-  const paths = desired.spec.fields.flatMap((field) =>
-    field.ref === undefined ? [] : [referencePath(field.ref)],
-  );
-  return [...new Set(paths)].filter((path) => path !== own && !targets.has(path));
+    steps.map((step) => [step.name, step.mode, step.class, step.sql]),
+  ]);
+  return createHash('sha256').update(text).digest('hex');
 }

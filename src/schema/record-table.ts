@@ -31,8 +31,8 @@ export function checkOf(
   table: string,
   field: Field,
   type: string,
+  column = quoteIdentifier(field.name),
 ): { name: string; expression: string } | undefined {
-  const column = quoteIdentifier(field.name);
   const rules: string[] = [];
   if (field.type === 'enum')
     rules.push(`${column} in (${(field.enumValues ?? []).map(quoteLiteral).join(', ')})`);
@@ -49,8 +49,9 @@ export function checkOf(
     : { name: checkName(table, field.name), expression: rules.join(' and ') };
 }
 
-export interface PlannedIndex {
+interface PlannedIndex {
   readonly name: string;
+  readonly fields: readonly string[];
   readonly unique: boolean;
   readonly definition: string;
 }
@@ -58,20 +59,23 @@ export interface PlannedIndex {
 /**
  * Indexes of a record table. A field that may be filtered or sorted by has `(field, id)`, which
  * serves a filtered list in its default order without a sort; a composite index declared by the
- * schema ends with the id for the same reason.
+ * schema ends with the id for the same reason. `columnOf` says where a field is for now.
  */
 export function plannedIndexes(
   table: string,
   spec: SchemaDefinitionSpec,
   typeOf: (field: Field) => string,
+  columnOf: (field: string) => string = (field) => field,
 ): PlannedIndex[] {
   const indexes: PlannedIndex[] = [];
   for (const field of spec.fields) {
-    const column = quoteIdentifier(field.name);
+    const column = quoteIdentifier(columnOf(field.name));
+    const fields = [field.name];
     const type = typeOf(field);
     if (field.unique === true) {
       indexes.push({
         name: uniqueIndexName(table, [field.name]),
+        fields,
         unique: true,
         definition: `(${column})`,
       });
@@ -86,18 +90,21 @@ export function plannedIndexes(
     if (!wanted) continue;
     const name = postgresName(table, field.name, 'idx');
     if (type === 'point')
-      indexes.push({ name, unique: false, definition: `using gist (${column})` });
-    else if (isOrdered(type)) indexes.push({ name, unique: false, definition: `(${column}, id)` });
-    else indexes.push({ name, unique: false, definition: `using gin (${column})` });
+      indexes.push({ name, fields, unique: false, definition: `using gist (${column})` });
+    else if (isOrdered(type))
+      indexes.push({ name, fields, unique: false, definition: `(${column}, id)` });
+    else indexes.push({ name, fields, unique: false, definition: `using gin (${column})` });
   }
   for (const index of spec.indexes ?? []) {
     const names = index.fields.map((field) => field.name);
     const columns = index.fields.map(
-      (field) => `${quoteIdentifier(field.name)} ${field.direction === 'desc' ? 'desc' : 'asc'}`,
+      (field) =>
+        `${quoteIdentifier(columnOf(field.name))} ${field.direction === 'desc' ? 'desc' : 'asc'}`,
     );
     const unique = index.unique === true;
     indexes.push({
       name: unique ? uniqueIndexName(table, names) : postgresName(table, ...names, 'idx'),
+      fields: names,
       unique,
       definition: `(${(unique || names.includes('id') ? columns : [...columns, 'id']).join(', ')})`,
     });

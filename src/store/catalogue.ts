@@ -7,14 +7,20 @@ export async function findLiveTable(
   pgNamespace: string,
   pgTable: string,
 ): Promise<LiveTable | undefined> {
-  const { rows } = await tx.query<{ columns: string[]; constraints: string[]; indexes: string[] }>({
+  const { rows } = await tx.query<LiveRow>({
     text: `
       select array(select a.attname::text from pg_attribute a
                     where a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped order by a.attnum) as columns,
              array(select c.conname::text from pg_constraint c
                     where c.conrelid = t.oid and c.convalidated order by c.conname) as constraints,
              array(select i.relname::text from pg_index x join pg_class i on i.oid = x.indexrelid
-                    where x.indrelid = t.oid and x.indisvalid order by i.relname) as indexes
+                    where x.indrelid = t.oid and x.indisvalid order by i.relname) as indexes,
+             greatest(t.reltuples, 0)::bigint as rows,
+             not platform.holds_rows(n.nspname::text, t.relname::text) as empty,
+             array(select array[r.target_column, r.source_namespace || '.' || r.source_table]
+                     from platform.schema_references r
+                    where r.target_namespace = n.nspname and r.target_table = t.relname and r.target_column <> 'id'
+                    order by r.target_column, r.source_namespace, r.source_table) as referred
         from pg_class t
         join pg_namespace n on n.oid = t.relnamespace
        where n.nspname = $1::text and t.relname = $2::text and t.relkind in ('r', 'p')`,
@@ -26,5 +32,26 @@ export async function findLiveTable(
     columns: new Set(row.columns),
     constraints: new Set(row.constraints),
     indexes: new Set(row.indexes),
+    rows: row.rows,
+    empty: row.empty,
+    referred: groupReferrers(row.referred),
   };
+}
+
+interface LiveRow {
+  readonly columns: string[];
+  readonly constraints: string[];
+  readonly indexes: string[];
+  readonly rows: number;
+  readonly empty: boolean;
+  /** Column and table. */
+  readonly referred: [string, string][];
+}
+
+function groupReferrers(pairs: LiveRow['referred']): Map<string, readonly string[]> {
+  const tables = new Map<string, string[]>();
+  for (const [column, table] of pairs) {
+    tables.set(column, [...(tables.get(column) ?? []), table]);
+  }
+  return tables;
 }

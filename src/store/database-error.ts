@@ -96,6 +96,27 @@ export function isConflict(error: unknown): boolean {
   return state === '40001' || state === '40P01' || state === '26000';
 }
 
+/**
+ * What Postgres says to a statement of a revision whose table has changed since: a column or table
+ * that is gone (42703, 42P01) or has another type (42804, 42883, 42846), a plan or an index that no
+ * longer fits (0A000, 42P10), a value that is required or limited since (23502, 23514).
+ */
+const staleSchema: ReadonlySet<string> = new Set([
+  '23502',
+  '23514',
+  '42703',
+  '42P01',
+  '42804',
+  '42883',
+  '42846',
+  '0A000',
+  '42P10',
+]);
+
+export function isStaleSchema(error: unknown): boolean {
+  return staleSchema.has(sqlState(error) ?? '');
+}
+
 /** The SQLSTATE, where the error came from Postgres, mapped or not. */
 export function sqlState(error: unknown): string | undefined {
   if (error instanceof VelocityError || error instanceof ConnectionLostError)

@@ -1,4 +1,4 @@
-import { proxyActivities } from '@temporalio/workflow';
+import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities/create-activities.ts';
 
 /** Activities heartbeat every second: a worker that was killed is missed after this. */
@@ -19,9 +19,13 @@ export const steps = proxyActivities<Activities>({
   retry,
 });
 
-/** Steps that may read a whole table: an index over a hundred million rows takes hours. */
-export const longSteps = proxyActivities<Pick<Activities, 'applySchemaSteps'>>({
+/**
+ * Steps that may read a whole table: an index over a hundred million rows takes hours. A cancelled
+ * one is waited for, so that nothing is taken down while it is still being built.
+ */
+export const longSteps = proxyActivities<Pick<Activities, 'applySchemaSteps' | 'backfillRecords'>>({
   startToCloseTimeout: '12 hours',
   heartbeatTimeout,
   retry,
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });

@@ -18,10 +18,15 @@ export const specChanged = defineSignal(specChangedSignal);
 /** Edits that one run follows; the operator starts another for later ones. Bounds the history. */
 const roundsMax = 20;
 
+/** Whether the resource has changed since this round began. */
+export interface Changes {
+  seen(): boolean;
+}
+
 /** Reconciles once, and again as long as the resource was changed meanwhile. */
 export async function untilSettled(
   ref: ResourceRef,
-  reconcile: () => Promise<Outcome>,
+  reconcile: (changes: Changes) => Promise<Outcome>,
 ): Promise<Outcome> {
   let changed = true;
   setHandler(specChanged, () => {
@@ -32,7 +37,9 @@ export async function untilSettled(
     changed = false;
     const startedAt = Date.now();
     observations.started(ref);
-    outcome = await reconcile().catch((error: unknown) => reportFailure(ref, error));
+    outcome = await reconcile({ seen: () => changed }).catch((error: unknown) =>
+      reportFailure(ref, error),
+    );
     setCurrentDetails(`${outcome.phase}: ${outcome.message}`);
     observations.finished(ref, outcome, Date.now() - startedAt);
     if (outcome.phase === 'Failed' && !changed) {

@@ -142,17 +142,18 @@ describe('reconcile', () => {
     ).toEqual([[2]]);
   });
 
-  it('refuses what needs a migration, says why, and goes on serving the old revision', async () => {
+  it('refuses what no migration can do, says why, and goes on serving the old revision', async () => {
     const amount = (type: string) => ({ fields: [{ name: 'amount', type }] });
-    await plane.store.apply([tenant.schema('narrow', amount('string'))]);
+    await plane.store.apply([tenant.schema('narrow', amount('boolean'))]);
     await plane.until(keyOf('SchemaDefinition', 'narrow'), ready);
-    await plane.store.apply([tenant.schema('narrow', amount('integer'))]);
+    await plane.store.apply([tenant.schema('narrow', amount('geopoint'))]);
     const key = keyOf('SchemaDefinition', 'narrow');
     const refused = await plane.until(key, hasReason('Ready', 'MigrationNotSupported'));
     expect(refused?.status).toMatchObject({ phase: 'Failed', activeRevision: 1 });
+    expect(refused && findCondition(refused, 'Ready')?.message).toContain('Add another field');
     expect(await activeRevisions('narrow')).toEqual([[1, 1]]);
 
-    await plane.store.apply([tenant.schema('narrow', amount('string'))]);
+    await plane.store.apply([tenant.schema('narrow', amount('boolean'))]);
     const back = await plane.until(key, ready);
     expect(back?.status).toMatchObject({ phase: 'Ready', observedGeneration: 3 });
   });

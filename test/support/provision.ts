@@ -1,6 +1,9 @@
 import { provisionRoleBinding } from '../../src/activities/access-activities.ts';
 import { activateRevision } from '../../src/activities/activate-revision.ts';
 import { applySchemaSteps } from '../../src/activities/apply-schema-steps.ts';
+import { recordDecision } from '../../src/activities/approval-activities.ts';
+import type { BackfillProgress, BackfillSlice } from '../../src/activities/backfill-records.ts';
+import { backfillRecords } from '../../src/activities/backfill-records.ts';
 import type { ActivityDeps } from '../../src/activities/deps.ts';
 import { provisionDomain } from '../../src/activities/domain-activities.ts';
 import { planSchemaChange } from '../../src/activities/plan-schema-change.ts';
@@ -21,9 +24,27 @@ export async function provision(
   if (kind === 'Domain') await provisionDomain(activities, ref);
   if (kind === 'RoleBinding') await provisionRoleBinding(activities, ref);
   if (kind !== 'SchemaDefinition') return;
-  const planned = await planSchemaChange(activities, ref);
+  let planned = await planSchemaChange(activities, ref);
+  if (planned.next === 'await') {
+    const { planHash } = planned.waiting;
+    const decision = { ref, planHash, approved: true, actor: 'approver', how: 'update' };
+    await recordDecision(activities, decision);
+    planned = await planSchemaChange(activities, ref);
+  }
   if (planned.next !== 'apply') return;
   const { generation, planHash, batches } = planned;
-  for (const batch of batches) await applySchemaSteps(activities, { ref, generation, batch });
+  for (const { names: batch, backfill } of batches) {
+    if (!backfill) await applySchemaSteps(activities, { ref, planHash, batch });
+    else for (const step of batch) await fillIn(activities, { ref, planHash, step });
+  }
   await activateRevision(activities, { ref, generation, planHash });
+}
+
+async function fillIn(
+  activities: ActivityDeps,
+  slice: Omit<BackfillSlice, 'from'>,
+): Promise<void> {
+  let from: BackfillProgress | undefined;
+  do from = await backfillRecords(activities, { ...slice, from });
+  while (!from.done);
 }

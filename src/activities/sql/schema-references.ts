@@ -1,4 +1,4 @@
-import type { SchemaReference } from '../../schema/plan-schema.ts';
+import type { SchemaReference } from '../../schema/schema-references.ts';
 import type { Transaction } from '../../store/pool.ts';
 
 export interface TableName {

@@ -1,5 +1,5 @@
-import type { Domain } from '../../contract/kinds.ts';
-import type { Transaction } from '../../store/pool.ts';
+import type { Domain } from '../../../contract/kinds.ts';
+import type { Transaction } from '../../../store/pool.ts';
 
 /** A provisioned domain: where the tables of its schemas live. */
 export interface DomainRow {
@@ -17,7 +17,7 @@ export async function findDomain(
   namespace: string,
 ): Promise<DomainRow | undefined> {
   const { rows } = await tx.query<DomainRow>({
-    name: 'activities.find-domain',
+    name: 'plans.find-domain',
     text: `
       select organisation, application, domain, namespace,
              pg_namespace as "pgNamespace", pg_role as "pgRole",
@@ -29,12 +29,4 @@ export async function findDomain(
     values: [namespace],
   });
   return rows[0];
-}
-
-export async function deleteDomain(tx: Transaction, namespace: string): Promise<void> {
-  await tx.query({
-    name: 'activities.delete-domain',
-    text: `delete from platform.domains where namespace = $1::text`,
-    values: [namespace],
-  });
 }

@@ -1,0 +1,24 @@
+import { createHash } from 'node:crypto';
+import type { ResourceRef } from '../contract/names.ts';
+import type { ApprovalAttempt } from '../schema/judge-approval.ts';
+import type { ActivityDeps } from './deps.ts';
+import { redeemToken } from './sql/approval-tokens.ts';
+import type { PlanDecision } from './sql/schema-plans.ts';
+import { decidePlan } from './sql/schema-plans.ts';
+
+/** Keeps a decision that the workflow took; repeating it changes nothing. */
+export async function recordDecision(deps: ActivityDeps, decision: PlanDecision): Promise<boolean> {
+  return deps.pool.transaction((tx) => decidePlan(tx, decision));
+}
+
+/**
+ * What a signal's token stands for: its actor's approval of one plan. Undefined for a token that is
+ * unknown, used, expired or for something else: the signal then means nothing.
+ */
+export async function redeemApprovalToken(
+  deps: ActivityDeps,
+  { ref, token }: { readonly ref: ResourceRef; readonly token: string },
+): Promise<ApprovalAttempt | undefined> {
+  const tokenHash = createHash('sha256').update(token).digest();
+  return redeemToken(deps.pool, { ref, tokenHash });
+}

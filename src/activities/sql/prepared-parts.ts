@@ -1,0 +1,51 @@
+import { quoteIdentifier, quoteQualified } from '../../schema/identifier.ts';
+import { nextName } from '../../schema/placed-field.ts';
+import { migrateTrigger, nextPrefix } from '../../schema/plan-step.ts';
+import type { Transaction } from '../../store/pool.ts';
+import type { TableName } from './schema-references.ts';
+
+/** Statements that take down all that a change has prepared beside a table; none: there is nothing. */
+export async function dropPreparedParts(
+  tx: Transaction,
+  { pgNamespace, pgTable }: TableName,
+): Promise<string[]> {
+  const { rows } = await tx.query<PreparedRow>({
+    name: 'activities.prepared-parts',
+    text: `
+      select exists (select from pg_trigger g where g.tgrelid = t.oid and g.tgname = $3::text) as trigger,
+             array(select c.conname::text from pg_constraint c
+                    where c.conrelid = t.oid and starts_with(c.conname::text, $4::text) and c.contype in ('c', 'f')
+                    order by c.conname) as constraints,
+             array(select i.relname::text from pg_index x join pg_class i on i.oid = x.indexrelid
+                    where x.indrelid = t.oid and starts_with(i.relname::text, $4::text) order by i.relname) as indexes,
+             array(select a.attname::text from pg_attribute a
+                    where a.attrelid = t.oid and not a.attisdropped and starts_with(a.attname::text, $4::text)
+                    order by a.attnum) as columns
+        from pg_class t join pg_namespace n on n.oid = t.relnamespace
+       where n.nspname = $1::text and t.relname = $2::text`,
+    values: [pgNamespace, pgTable, migrateTrigger, nextPrefix],
+  });
+  const row = rows[0];
+  if (row === undefined) return [];
+  const table = quoteQualified(pgNamespace, pgTable);
+  const { trigger, constraints, indexes, columns } = row;
+  const drops = [
+    ...(trigger ? [`drop trigger ${migrateTrigger} on ${table}`] : []),
+    ...constraints.map((name) => `alter table ${table} drop constraint ${quoteIdentifier(name)}`),
+    ...indexes.map((name) => `drop index ${quoteQualified(pgNamespace, name)}`),
+    ...columns.map((name) => `alter table ${table} drop column ${quoteIdentifier(name)}`),
+  ];
+  if (drops.length === 0) return [];
+  return [
+    `lock table ${table} in access exclusive mode`,
+    ...drops,
+    `drop function if exists ${quoteQualified(pgNamespace, nextName(pgTable))}()`,
+  ];
+}
+
+interface PreparedRow {
+  readonly trigger: boolean;
+  readonly constraints: string[];
+  readonly indexes: string[];
+  readonly columns: string[];
+}

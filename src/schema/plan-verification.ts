@@ -1,0 +1,99 @@
+import { quoteIdentifier, quoteQualified } from './identifier.ts';
+import type { ChangeInput, PlacedField } from './placed-field.ts';
+import { referenceOf } from './placed-field.ts';
+import type { PlanStep } from './plan-step.ts';
+import { planStep } from './plan-step.ts';
+import { checkOf } from './record-table.ts';
+
+/** Records that do not fit are counted up to here: more only take longer. */
+const countedMax = 1_000;
+
+/**
+ * What could stop the change is looked for first, beside the traffic and before anything is touched:
+ * each step finds the records that do not fit. Later constraints hold against what is written since.
+ */
+export function planVerification(
+  input: ChangeInput,
+  placed: readonly PlacedField[],
+  table: string,
+): PlanStep[] {
+  const { diff } = input;
+  const narrowed = new Set(
+    diff.changes
+      .filter(({ kind }) => kind === 'tightenCheck' || kind === 'changeType')
+      .map(({ field }) => field),
+  );
+  const steps = placed.flatMap((one): PlanStep[] => {
+    const { field, prior, type, conversion } = one;
+    if (prior === undefined) return [];
+    const column = quoteIdentifier(prior.name);
+    const value = conversion?.convert(column) ?? column;
+    const fits = conversion === undefined ? 'true' : conversion.fits(column);
+    const found: PlanStep[] = [];
+    const verify = (name: string, unfit: string, condition: string): void => {
+      const sql = `select count(*) as records, min(id::text) as example
+        from (select id from ${table} where ${condition} limit ${countedMax}) as unfit`;
+      found.push(planStep('verify', `verify ${name} of ${field.name}`, sql, { unfit }));
+    };
+    if (conversion !== undefined && !conversion.exact) {
+      const unfit = `have a ${prior.name} that is no ${field.type} without loss`;
+      verify('the values', unfit, `${column} is not null and (${fits}) is not true`);
+    }
+    const check = checkOf(input.pgTable, field, type, `(${value})`);
+    if (check !== undefined && narrowed.has(field.name)) {
+      const condition = `case when ${column} is null or (${fits}) is not true then false else not (${check.expression}) end`;
+      verify('the limits', `have a ${prior.name} outside the new limits`, condition);
+    }
+    const filled = field.default !== undefined && field.default !== null;
+    if (field.required === true && prior.required !== true && !filled) {
+      verify('the presence', `have no ${prior.name}`, `${column} is null`);
+    }
+    const reference = referenceOf(input, field);
+    const follows = diff.changes.some(
+      ({ kind, field: name }) =>
+        name === field.name && (kind === 'addReference' || kind === 'changeReference'),
+    );
+    if (reference !== undefined && follows) {
+      const target = quoteQualified(reference.targetNamespace, reference.targetTable);
+      const key = quoteIdentifier(reference.targetColumn);
+      const condition = `case when ${column} is null or (${fits}) is not true then false
+          else not exists (select from ${target} as target where target.${key} = ${value}) end`;
+      verify('the references', `refer to nothing in ${field.name}`, condition);
+    }
+    return found;
+  });
+  return [...steps, ...duplicates(input, placed, table)];
+}
+
+/** Values that two records share, where they may not any more. */
+function duplicates(
+  { diff, desired }: ChangeInput,
+  placed: readonly PlacedField[],
+  table: string,
+): PlanStep[] {
+  const unique = diff.changes.filter(({ kind }) => kind === 'addUnique');
+  const single = unique.flatMap(({ field }) => (field === undefined ? [] : [[field]]));
+  const composite = unique.some(({ field }) => field === undefined)
+    ? (desired.indexes ?? [])
+        .filter((index) => index.unique === true)
+        .map((index) => index.fields.map(({ name }) => name))
+    : [];
+  return [...single, ...composite].flatMap((names) => {
+    const values = names.map((name) => {
+      const one = placed.find(({ field }) => field.name === name);
+      if (one?.prior === undefined) return undefined;
+      const column = quoteIdentifier(one.prior.name);
+      return one.conversion?.exact === false
+        ? undefined
+        : (one.conversion?.convert(column) ?? column);
+    });
+    // A new field has no values yet; converted ones are compared by the index itself.
+    if (values.some((value) => value === undefined)) return [];
+    const sql = `select count(*) as records, min(id) as example
+      from (select min(id::text) as id from ${table}
+             where ${values.map((value) => `${value} is not null`).join(' and ')}
+             group by ${values.join(', ')} having count(*) > 1 limit ${countedMax}) as unfit`;
+    const unfit = `share their ${names.join(', ')} with others`;
+    return [planStep('verify', `verify that ${names.join(', ')} is unique`, sql, { unfit })];
+  });
+}

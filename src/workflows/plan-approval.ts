@@ -1,0 +1,82 @@
+import {
+  ApplicationFailure,
+  condition,
+  defineSignal,
+  defineUpdate,
+  setCurrentDetails,
+  setHandler,
+} from '@temporalio/workflow';
+import type { ResourceRef } from '../contract/names.ts';
+import { decidePlanSignal, decidePlanUpdate } from '../contract/names.ts';
+import type { ApprovalAttempt, WaitingPlan } from '../schema/judge-approval.ts';
+import { judgeApproval } from '../schema/judge-approval.ts';
+import { steps } from './steps.ts';
+import type { Changes } from './until-settled.ts';
+
+/** Approves or rejects the plan that waits; a decision that does not count reaches the caller. */
+export const decidePlan = defineUpdate<void, [ApprovalAttempt]>(decidePlanUpdate);
+
+/** The same from where a caller cannot be known: the token says who, and what for. */
+export const decidePlanByToken = defineSignal<[string]>(decidePlanSignal);
+
+/** Tokens that may wait to be looked at: more are somebody's game. */
+const tokensMax = 100;
+
+/** Waits for the word of a person on one plan after the other; made once for a workflow. */
+export interface PlanApproval {
+  /** False: the resource has changed, and there is another plan to wait for. */
+  decided(plan: WaitingPlan, changes: Changes): Promise<boolean>;
+}
+
+export function awaitPlanApprovals(ref: ResourceRef): PlanApproval {
+  let waiting: WaitingPlan | undefined;
+  let decision: (ApprovalAttempt & { readonly how: string }) | undefined;
+  const tokens: string[] = [];
+
+  const take = (attempt: ApprovalAttempt, how: string): void => {
+    if (waiting === undefined) return;
+    waiting = { ...waiting, decided: true };
+    decision = { ...attempt, how };
+  };
+  setHandler(decidePlan, (attempt) => take(attempt, 'update'), {
+    validator: (attempt) => {
+      const refused = judgeApproval(waiting, attempt);
+      if (refused !== undefined) {
+        throw ApplicationFailure.nonRetryable(refused.message, refused.code);
+      }
+    },
+  });
+  setHandler(decidePlanByToken, (token) => {
+    if (tokens.length < tokensMax) tokens.push(token);
+  });
+
+  const redeemTokens = async (): Promise<void> => {
+    for (let token = tokens.shift(); token !== undefined; token = tokens.shift()) {
+      const attempt = await steps.redeemApprovalToken({ ref, token });
+      if (attempt === undefined || judgeApproval(waiting, attempt) !== undefined) continue;
+      take(attempt, 'signal');
+    }
+  };
+
+  const record = async (taken: typeof decision): Promise<boolean> => {
+    if (taken === undefined) return false;
+    await steps.recordDecision({ ref, ...taken });
+    return true;
+  };
+
+  return {
+    decided: async (plan, changes) => {
+      waiting = plan;
+      decision = undefined;
+      setCurrentDetails(
+        `waits for approval: velocity approve schema ${ref.name} -n ${ref.namespace} --plan ${plan.planHash}`,
+      );
+      while (decision === undefined && !changes.seen()) {
+        await condition(() => decision !== undefined || changes.seen() || tokens.length > 0);
+        await redeemTokens();
+      }
+      waiting = undefined;
+      return record(decision);
+    },
+  };
+}
