@@ -3,6 +3,7 @@ import type { ResourceRef } from '../contract/names.ts';
 import { quoteQualified } from '../schema/identifier.ts';
 import type { PlanStep } from '../schema/plan-step.ts';
 import { sqlState } from '../store/database-error.ts';
+import type { Transaction } from '../store/pool.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { Job } from './durable.ts';
 import { gatherSchema } from './gather-schema.ts';
@@ -39,15 +40,20 @@ export async function applySchemaSteps(
     job?.signal.throwIfAborted();
     if (step.mode === 'verify') await verify(deps, step);
     else if (step.mode === 'build') await buildIndex(deps, domain.pgNamespace, step);
-    else await applyTogether(deps, [step]);
+    else await applyTogether(deps, [step], job?.signal);
   }
 }
 
-async function applyTogether(deps: ActivityDeps, steps: readonly PlanStep[]): Promise<void> {
+async function applyTogether(
+  deps: ActivityDeps,
+  steps: readonly PlanStep[],
+  signal?: AbortSignal,
+): Promise<void> {
   if (steps.length === 0) return;
-  await runDdl(deps, async (tx) => {
+  const apply = async (tx: Transaction): Promise<void> => {
     for (const { sql } of steps) await tx.query({ text: sql });
-  });
+  };
+  await runDdl(deps, apply, signal);
 }
 
 /** Counting ends at a thousand. */

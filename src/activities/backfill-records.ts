@@ -1,5 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { ResourceRef } from '../contract/names.ts';
+import type { Transaction } from '../store/pool.ts';
 import { concludeNotReady } from './conclude.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { Job } from './durable.ts';
@@ -51,7 +52,7 @@ export async function backfillRecords(
   const until = performance.now() + sliceMs;
   while (!reached.done && performance.now() < until) {
     job?.signal.throwIfAborted();
-    const batch = await fillBatch(deps, { sql, planHash, after: reached.after });
+    const batch = await fillBatch(deps, { sql, planHash, after: reached.after }, job?.signal);
     reached = {
       ...reached,
       after: batch.last ?? reached.after,
@@ -76,8 +77,9 @@ interface FilledBatch {
 async function fillBatch(
   deps: ActivityDeps,
   { sql, planHash, after }: { sql: string; planHash: string; after: string },
+  signal: AbortSignal | undefined,
 ): Promise<FilledBatch> {
-  return runDdl(deps, async (tx) => {
+  const fill = async (tx: Transaction): Promise<FilledBatch> => {
     await tx.query({
       text: `select set_config('velocity.migration', $1::text, true)`,
       values: [planHash],
@@ -90,5 +92,6 @@ async function fillBatch(
       throw ApplicationFailure.nonRetryable(message, 'BackfillFellShort');
     }
     return batch;
-  });
+  };
+  return runDdl(deps, fill, signal);
 }

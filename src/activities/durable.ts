@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import { ApplicationFailure, TemporalFailure } from '@temporalio/common';
+import { ApplicationFailure, CancelledFailure, TemporalFailure } from '@temporalio/common';
 import { errorCodes, VelocityError } from '../errors.ts';
 import { sqlState } from '../store/database-error.ts';
 
@@ -51,6 +51,8 @@ export function durable<Input, Output>(
     try {
       return await work(input, job);
     } catch (error) {
+      // Whatever it died of: it was asked to stop, and nobody tries it again.
+      if (context.cancellationSignal.aborted) throw new CancelledFailure('the work was cancelled');
       throw toFailure(error, context.info.attempt);
     } finally {
       clearInterval(timer);

@@ -18,6 +18,7 @@ const lockNotAvailable = '55P03';
 export async function runDdl<T>(
   { pool, random }: Pick<ActivityDeps, 'pool' | 'random'>,
   work: (tx: Transaction) => Promise<T>,
+  signal?: AbortSignal,
 ): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
@@ -26,7 +27,7 @@ export async function runDdl<T>(
         return work(tx);
       });
     } catch (error) {
-      if (!isLockTimeout(error) || tries >= lockTriesMax) throw error;
+      if (!isLockTimeout(error) || tries >= lockTriesMax || signal?.aborted === true) throw error;
       const { min, max } = lockPauseMs;
       await sleep(min + random() * (max - min));
     }

@@ -4,6 +4,7 @@ import type { RecordsDeps } from '../records/request-context.ts';
 import type { Registry } from '../resources/registry/registry.ts';
 import type { ResourceStore } from '../resources/store.ts';
 import type { Pool } from '../store/pool.ts';
+import type { PlanDecider } from './routes/schema-plans.ts';
 import type { WorkflowList } from './routes/workflows.ts';
 
 /** Everything the API works with; nothing below reaches for a clock, a connection or a setting. */
@@ -23,6 +24,7 @@ export interface AppDeps {
   readonly serveMetrics: boolean;
   /** Absent: this API knows no Temporal. */
   readonly workflows?: WorkflowList;
+  readonly decidePlan?: PlanDecider;
 }
 
 export interface DrainState {

@@ -16,6 +16,7 @@ import { addObjectRoutes } from './routes/objects.ts';
 import { addOpenApiRoute } from './routes/openapi.ts';
 import { addPlatformStatusRoutes } from './routes/platform-status.ts';
 import { addRecordRoutes } from './routes/records.ts';
+import { addSchemaPlanRoutes } from './routes/schema-plans.ts';
 import { addWorkflowRoute } from './routes/workflows.ts';
 
 /** A client that sends nothing for this long is cut off; the longest upload is 16 MiB. */
@@ -54,6 +55,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   addDocsRoutes(app);
   addObjectRoutes(app, deps);
   addApiKeyRoutes(app, deps);
+  addSchemaPlanRoutes(app, deps);
   addWorkflowRoute(app, deps);
   addRecordRoutes(app, deps);
   refuseOtherMethods();

@@ -4,6 +4,7 @@ import { apiKeyCommand } from './commands/api-key.ts';
 import { applyCommand } from './commands/apply.ts';
 import { completionCommand } from './commands/completion.ts';
 import { contextCommand } from './commands/context.ts';
+import { approveCommand, rejectCommand } from './commands/decide-plan.ts';
 import { deleteCommand } from './commands/delete.ts';
 import { describeCommand } from './commands/describe.ts';
 import { getCommand } from './commands/get.ts';
@@ -66,6 +67,8 @@ export function buildProgram(cli: Cli): Command {
     describeCommand(cli),
     deleteCommand(cli),
     schemaCommand(cli),
+    approveCommand(cli),
+    rejectCommand(cli),
     statusCommand(cli),
   );
   add(workWithRecords, queryCommand(cli), recordCommand(cli), loadCommand(cli));

@@ -37,6 +37,24 @@ export interface ApplyOutcome {
   readonly outcome: 'created' | 'configured' | 'unchanged';
   readonly resource: ResourceView;
   readonly warnings?: readonly string[];
+  /** Of a schema in a dry run. */
+  readonly plan?: PlannedChange;
+}
+
+export interface PlannedChange {
+  readonly hash: string;
+  readonly class: string;
+  readonly needsApproval: boolean;
+  readonly changes: readonly { readonly class: string; readonly summary: string }[];
+  readonly steps: readonly {
+    readonly summary: string;
+    readonly lock: string;
+    readonly scans: boolean;
+    readonly rewrites: boolean;
+    readonly rows?: number;
+    readonly sql: string;
+  }[];
+  readonly refused?: { readonly reason: string; readonly message: string };
 }
 
 const root = '/api/platform/objects';

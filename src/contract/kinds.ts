@@ -466,7 +466,7 @@ export interface DomainAccess {
 export interface Approvals {
   /** Purge and erasure wait for approval by somebody else. */
   fourEyes?: boolean;
-  /** Every plan of a schema waits for approval, not only breaking ones. */
+  /** A breaking plan of a schema waits for approval by somebody else than who asked for it. */
   plans?: boolean;
 }
 /** What the platform last observed; written by the platform only. */

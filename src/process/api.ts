@@ -22,7 +22,7 @@ import { proveApiRole } from '../store/prove-role.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { onStopSignals } from './stop-signals.ts';
 import { createUuidSource } from './uuid-source.ts';
-import { createWorkflowList } from './workflow-list.ts';
+import { createWorkflowAccess } from './workflow-access.ts';
 
 const application = 'velocity api';
 
@@ -85,7 +85,7 @@ async function serveApi({ config, observer, signal }: ApiOptions): Promise<void>
   scope.defer(sweepIdempotencyKeys(pool, (cause) => observe({ type: 'store.failed', cause })));
 
   const newId = createUuidSource({ now: Date.now, randomFill: (bytes) => randomFillSync(bytes) });
-  const workflows = createWorkflowList(config);
+  const workflows = createWorkflowAccess(config);
   scope.defer(() => workflows.close());
 
   const drain: DrainState = { phase: 'serving' };
@@ -103,6 +103,7 @@ async function serveApi({ config, observer, signal }: ApiOptions): Promise<void>
     recordDenial: (denial) => recordDenial(pool, denial),
     serveMetrics: config.metricsPort === undefined,
     workflows: workflows.list,
+    decidePlan: workflows.decidePlan,
   });
   exposeFigures(metrics, { pool, pipeline, registry });
   const closeMetrics = await serveMetrics({ config, metrics });

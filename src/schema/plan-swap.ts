@@ -40,7 +40,10 @@ export function planSwap(
   const gone = goneConstraints(input, placed);
   swap('drop what the new revision lacks', [
     ...gone.map((name) => alter(`drop constraint if exists ${quoteIdentifier(name)}`)),
-    ...indexes.gone.map((name) => `drop index if exists ${quoteQualified(pgNamespace, name)}`),
+    // One may be there under the name of a new one: half built by hand, or by an earlier release.
+    ...[...indexes.gone, ...indexes.built.map(({ name }) => name)].map(
+      (name) => `drop index if exists ${quoteQualified(pgNamespace, name)}`,
+    ),
   ]);
   const replaced = placed.filter(({ fresh, prior }) => fresh && prior !== undefined);
   const lost = diff.dropped.map(({ name }) => name);

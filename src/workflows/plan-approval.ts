@@ -6,6 +6,7 @@ import {
   setCurrentDetails,
   setHandler,
 } from '@temporalio/workflow';
+import type { Planned } from '../activities/plan-schema-change.ts';
 import type { ResourceRef } from '../contract/names.ts';
 import { decidePlanSignal, decidePlanUpdate } from '../contract/names.ts';
 import type { ApprovalAttempt, WaitingPlan } from '../schema/judge-approval.ts';
@@ -24,6 +25,11 @@ const tokensMax = 100;
 
 /** Waits for the word of a person on one plan after the other; made once for a workflow. */
 export interface PlanApproval {
+  /**
+   * Plans afresh. Whoever decides meanwhile has read the status before this workflow could, and is
+   * judged by what comes out.
+   */
+  plan(): Promise<Planned>;
   /** False: the resource has changed, and there is another plan to wait for. */
   decided(plan: WaitingPlan, changes: Changes): Promise<boolean>;
 }
@@ -32,18 +38,26 @@ export function awaitPlanApprovals(ref: ResourceRef): PlanApproval {
   let waiting: WaitingPlan | undefined;
   let decision: (ApprovalAttempt & { readonly how: string }) | undefined;
   const tokens: string[] = [];
+  let isPlanning = false;
 
   const take = (attempt: ApprovalAttempt, how: string): void => {
     if (waiting === undefined) return;
     waiting = { ...waiting, decided: true };
     decision = { ...attempt, how };
   };
-  setHandler(decidePlan, (attempt) => take(attempt, 'update'), {
+  const judge = (attempt: ApprovalAttempt): void => {
+    const refused = judgeApproval(waiting, attempt);
+    if (refused === undefined) return;
+    throw ApplicationFailure.nonRetryable(refused.message, refused.code);
+  };
+  const decide = async (attempt: ApprovalAttempt): Promise<void> => {
+    await condition(() => !isPlanning);
+    judge(attempt);
+    take(attempt, 'update');
+  };
+  setHandler(decidePlan, decide, {
     validator: (attempt) => {
-      const refused = judgeApproval(waiting, attempt);
-      if (refused !== undefined) {
-        throw ApplicationFailure.nonRetryable(refused.message, refused.code);
-      }
+      if (!isPlanning) judge(attempt);
     },
   });
   setHandler(decidePlanByToken, (token) => {
@@ -65,9 +79,18 @@ export function awaitPlanApprovals(ref: ResourceRef): PlanApproval {
   };
 
   return {
+    plan: async () => {
+      isPlanning = true;
+      waiting = undefined;
+      try {
+        const planned = await steps.planSchemaChange(ref);
+        if (planned.next === 'await') waiting = planned.waiting;
+        return planned;
+      } finally {
+        isPlanning = false;
+      }
+    },
     decided: async (plan, changes) => {
-      waiting = plan;
-      decision = undefined;
       setCurrentDetails(
         `waits for approval: velocity approve schema ${ref.name} -n ${ref.namespace} --plan ${plan.planHash}`,
       );
@@ -75,8 +98,9 @@ export function awaitPlanApprovals(ref: ResourceRef): PlanApproval {
         await condition(() => decision !== undefined || changes.seen() || tokens.length > 0);
         await redeemTokens();
       }
-      waiting = undefined;
-      return record(decision);
+      const taken = decision;
+      [waiting, decision] = [undefined, undefined];
+      return record(taken);
     },
   };
 }

@@ -25,10 +25,10 @@ const plansMax = 100;
 export async function reconcileSchema(ref: ResourceRef): Promise<Outcome> {
   const approval = awaitPlanApprovals(ref);
   return untilSettled(ref, async (changes) => {
-    let planned = await steps.planSchemaChange(ref);
+    let planned = await approval.plan();
     for (let plans = 0; planned.next === 'await' && plans < plansMax; plans++) {
       if (!(await approval.decided(planned.waiting, changes))) return superseded;
-      planned = await steps.planSchemaChange(ref);
+      planned = await approval.plan();
     }
     if (planned.next === 'retire') return retireSchema(ref);
     if (planned.next === 'nothing') return planned.outcome;

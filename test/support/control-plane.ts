@@ -32,6 +32,8 @@ export interface ControlPlane {
   readonly superuserUrl: string;
   readonly store: ResourceStore;
   readonly temporal: Client;
+  /** `host:port`. */
+  temporalAddress(): string;
   startWorker(): Promise<ControlProcess>;
   /**
    * A worker that kills itself with SIGKILL just before or after its first run of an activity.
@@ -77,6 +79,7 @@ export async function startControlPlane(): Promise<ControlPlane> {
     superuserUrl: database.superuserUrl,
     store,
     temporal: new Client({ connection }),
+    temporalAddress: () => temporal.address,
     startWorker: () => start([mainFile, 'worker']),
     runCrashingWorker: ({ activity, moment }) => {
       const { process: crashing } = spawnProcess([crashingWorkerFile, activity, moment], env);

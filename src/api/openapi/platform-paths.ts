@@ -32,6 +32,12 @@ function path(name: string, schema: JsonSchema = text): JsonSchema {
   return { name, in: 'path', required: true, schema };
 }
 
+const planBody = {
+  type: 'object',
+  required: ['plan'],
+  properties: { plan: text, reason: text },
+  additionalProperties: false,
+};
 const dryRun = { name: 'dryRun', in: 'query', schema: { type: 'boolean', default: false } };
 const namespaceParam = { name: 'namespace', in: 'query', schema: text };
 const kindParam = path('kind', { type: 'string', examples: kinds.map(({ singular }) => singular) });
@@ -90,6 +96,29 @@ const administration: Record<string, JsonSchema> = {
     delete: operation('revokeApiKey', 'Revoke an API key', {
       parameters: [path('namespace'), path('name')],
     }),
+  },
+  '/api/platform/schema-plans/{namespace}/{name}/approve': {
+    post: operation('approveSchemaPlan', 'Approve the plan that a schema waits with', {
+      parameters: [path('namespace'), path('name')],
+      requestBody: body(planBody),
+    }),
+  },
+  '/api/platform/schema-plans/{namespace}/{name}/reject': {
+    post: operation('rejectSchemaPlan', 'Reject the plan that a schema waits with', {
+      parameters: [path('namespace'), path('name')],
+      requestBody: body(planBody),
+    }),
+  },
+  '/api/platform/schema-plans/{namespace}/{name}/approval-tokens': {
+    post: operation(
+      'mintApprovalToken',
+      'Get a token with which a signal approves the plan, once',
+      {
+        parameters: [path('namespace'), path('name')],
+        requestBody: body(planBody),
+        responses: { 201: json('The token.') },
+      },
+    ),
   },
   '/api/platform/workflows': { get: operation('workflows', 'Latest workflows') },
 };

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { VelocityError } from '../../errors.ts';
 import type { ResourceKey } from '../../resources/store.ts';
 import type { AppDeps } from '../app-deps.ts';
+import { describePlans } from '../platform/describe-plans.ts';
 import { parseKind } from '../platform/parse-kind.ts';
 import { manifestAt, parseManifestSet, readManifestHead } from '../platform/parse-manifests.ts';
 import type { PlatformAccess } from '../platform/platform-access.ts';
@@ -52,9 +53,9 @@ export function addObjectRoutes(app: FastifyInstance, deps: AppDeps): void {
     const manifest = manifestAt(keyOf(request), request.body);
     const dryRun = booleanParam(query, 'dryRun', false);
     const [result] = await applySet(deps, request, [manifest], dryRun);
-    const { outcome, resource, warnings } = result!;
-    reply.code(outcome === 'created' && !dryRun ? 201 : 200);
-    return { data: resource, outcome, warnings, requestId: request.id };
+    const { resource, ...rest } = result!;
+    reply.code(rest.outcome === 'created' && !dryRun ? 201 : 200);
+    return { data: resource, ...rest, requestId: request.id };
   });
 
   // A folder of manifests may be larger than one record, and must be one set.
@@ -129,7 +130,8 @@ async function applySet(
     requireAdministration(access, snapshot, head.namespace);
     requireNoEscalation(access, snapshot, head);
   }
-  return deps.resources.apply(manifests, { dryRun, actor: access.actor });
+  const results = await deps.resources.apply(manifests, { dryRun, actor: access.actor });
+  return dryRun ? describePlans(deps.pool, results) : results;
 }
 
 function answer<T>(request: FastifyRequest, data: T): { data: T; requestId: string } {

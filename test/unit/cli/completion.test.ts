@@ -23,7 +23,12 @@ describe('completion', () => {
   it('offers every command, processes included', async () => {
     const offered = await completeInBash(['velocity', '']);
     expect(offered).toEqual(expect.arrayContaining([...Object.keys(processes), 'load', 'record']));
-    expect(await completeInBash(['velocity', 'ap'])).toEqual(['api', 'apply', 'api-key']);
+    expect(await completeInBash(['velocity', 'ap'])).toEqual([
+      'api',
+      'apply',
+      'approve',
+      'api-key',
+    ]);
   });
 
   it('knows subcommands, options and the values of options', async () => {

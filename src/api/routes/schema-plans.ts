@@ -1,0 +1,105 @@
+import { createHash } from 'node:crypto';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { ResourceRef } from '../../contract/names.ts';
+import type { Problem } from '../../errors.ts';
+import { VelocityError, validationError } from '../../errors.ts';
+import type { ApprovalAttempt } from '../../schema/judge-approval.ts';
+import type { AppDeps } from '../app-deps.ts';
+import { decidePlatformAccess, requireAdministration } from '../platform/platform-access.ts';
+import { identityOf } from '../plugins/authentication.ts';
+import { queryOf, requireKnownParams } from '../request-params.ts';
+
+/**
+ * Hands a decision to the schema's workflow, which alone judges it. Throws APPROVAL_CONFLICT,
+ * SELF_APPROVAL_DENIED or TEMPORAL_UNAVAILABLE.
+ */
+export type PlanDecider = (ref: ResourceRef, attempt: ApprovalAttempt) => Promise<void>;
+
+const root = '/api/platform/schema-plans/:namespace/:name';
+const config = { access: 'platform' } as const;
+const noParams = new Set<string>();
+const tokenBytes = 32;
+const tokenLifeMs = 3_600_000;
+const reasonLengthMax = 1_000;
+
+/** The word of a person on a plan that loses something. */
+export function addSchemaPlanRoutes(app: FastifyInstance, deps: AppDeps): void {
+  for (const [verb, approved] of [
+    ['approve', true],
+    ['reject', false],
+  ] as const) {
+    app.post(`${root}/${verb}`, { config }, async (request) => {
+      const { ref, actor } = await subjectOf(deps, request);
+      const { plan, reason } = parseDecision(request.body);
+      if (deps.decidePlan === undefined) {
+        throw new VelocityError('TEMPORAL_UNAVAILABLE', 'This API was started without Temporal.');
+      }
+      const attempt = { planHash: plan, actor, approved, ...(reason !== undefined && { reason }) };
+      await deps.decidePlan(ref, attempt);
+      const { namespace, name } = ref;
+      return { data: { namespace, name, plan, approved, by: actor }, requestId: request.id };
+    });
+  }
+
+  app.post(`${root}/approval-tokens`, { config }, async (request, reply) => {
+    const { ref, actor } = await subjectOf(deps, request);
+    const { plan } = parseDecision(request.body);
+    const token = deps.randomBytes(tokenBytes).toString('base64url');
+    const expiresAt = new Date(deps.now() + tokenLifeMs).toISOString();
+    await deps.pool.query({
+      name: 'api.mint-approval-token',
+      text: `
+        insert into platform.approval_tokens (token_hash, namespace, name, plan_hash, actor, expires_at)
+        values ($1::bytea, $2::text, $3::text, $4::text, $5::text, $6::timestamptz)`,
+      values: [
+        createHash('sha256').update(token).digest(),
+        ...[ref.namespace, ref.name, plan, actor, expiresAt],
+      ],
+    });
+    reply.code(201);
+    return { data: { token, expiresAt, plan }, requestId: request.id };
+  });
+}
+
+/** The schema, if the caller administers it. */
+async function subjectOf(
+  deps: AppDeps,
+  request: FastifyRequest,
+): Promise<{ ref: ResourceRef; actor: string }> {
+  requireKnownParams(queryOf(request), noParams);
+  const { namespace, name } = request.params as { namespace: string; name: string };
+  const snapshot = deps.registry.snapshot();
+  const access = decidePlatformAccess(identityOf(request), snapshot, deps.now());
+  requireAdministration(access, snapshot, namespace);
+  const kind = 'SchemaDefinition';
+  if ((await deps.resources.find({ kind, namespace, name })) === undefined) {
+    const message = `There is no ${kind} ${JSON.stringify(name)} in ${JSON.stringify(namespace)}.`;
+    throw new VelocityError('ENTITY_NOT_FOUND', message);
+  }
+  return { ref: { kind, namespace, name }, actor: access.actor };
+}
+
+interface Decision {
+  readonly plan: string;
+  readonly reason?: string;
+}
+
+function parseDecision(body: unknown): Decision {
+  const given = typeof body === 'object' && body !== null && !Array.isArray(body) ? body : {};
+  const { plan, reason, ...others } = given as Record<string, unknown>;
+  const problems: Problem[] = Object.keys(others).map((member) => ({
+    ...{ pointer: `/${member}`, rule: 'unknown', message: 'is not known here' },
+    hint: 'plan, and reason where there is one',
+  }));
+  if (typeof plan !== 'string' || !/^[0-9a-f]{64}$/.test(plan)) {
+    const message = 'is not the hash of a plan';
+    const hint = 'status.plan.hash of the schema that waits';
+    problems.push({ pointer: '/plan', rule: 'format', message, hint });
+  }
+  if (reason !== undefined && (typeof reason !== 'string' || reason.length > reasonLengthMax)) {
+    const message = `is not a text of at most ${reasonLengthMax} characters`;
+    problems.push({ pointer: '/reason', rule: 'type', message });
+  }
+  if (problems.length > 0) throw validationError('The decision is not well formed.', problems);
+  return given as Decision;
+}

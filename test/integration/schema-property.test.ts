@@ -1,0 +1,115 @@
+import fc from 'fast-check';
+import type pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { SchemaDefinition } from '../../src/contract/kinds.ts';
+import { gatherPlan } from '../../src/resources/plans/gather-plan.ts';
+import type { TestApi } from './api/test-api.ts';
+import { openTestApi } from './api/test-api.ts';
+import { connect, trailOf } from './records/trail.ts';
+import type { FieldFate } from './schema/random-schemas.ts';
+import { schemaPairs } from './schema/random-schemas.ts';
+
+let api: TestApi;
+let superuser: pg.Client;
+let made = 0;
+
+beforeAll(async () => {
+  api = await openTestApi();
+  superuser = await connect(api.database.superuserUrl);
+});
+
+afterAll(async () => {
+  await superuser?.end();
+  await api?.close();
+});
+
+/** Everything of a table that a change could change. */
+async function catalogue(table: string): Promise<unknown> {
+  const { rows } = await superuser.query(
+    `select array(select format('%s %s %s %s', attname, format_type(atttypid, atttypmod), attnotnull, pg_get_expr(adbin, adrelid))
+                    from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+                   where a.attrelid = $1::regclass and a.attnum > 0 and not attisdropped order by attname) as columns,
+            array(select pg_get_indexdef(indexrelid) || indisvalid from pg_index where indrelid = $1::regclass order by 1) as indexes,
+            array(select conname || pg_get_constraintdef(oid) || convalidated from pg_constraint
+                   where conrelid = $1::regclass and contype <> 'n' order by 1) as constraints,
+            array(select pg_get_triggerdef(oid) from pg_trigger where tgrelid = $1::regclass and not tgisinternal order by 1) as triggers,
+            array(select polname || pg_get_expr(polqual, polrelid) from pg_policy where polrelid = $1::regclass order by 1) as policies`,
+    [table],
+  );
+  return rows[0];
+}
+
+async function schemaOf(name: string): Promise<SchemaDefinition> {
+  const key = { kind: 'SchemaDefinition', namespace: api.tenant.namespace, name } as const;
+  return (await api.deps.resources.find(key)) as SchemaDefinition;
+}
+
+const anchor = { name: 'anchor', type: 'integer' };
+
+async function migrate(fates: readonly FieldFate[], records: readonly unknown[][]): Promise<void> {
+  const name = `pair-${++made}`;
+  const { table, history } = trailOf(api, name);
+  const before = fates.flatMap((fate) => (fate.before === undefined ? [] : [fate.before]));
+  const after = fates.flatMap((fate) => (fate.after === undefined ? [] : [fate.after]));
+  await api.provide(api.tenant.schema(name, { fields: [anchor, ...before] }));
+  const input = records.map((values, n) => {
+    const fields = fates.map(({ before: field }, at) => [field?.['name'], values[at]]);
+    return { anchor: n, ...Object.fromEntries(fields.filter(([field]) => field !== undefined)) };
+  });
+  const columns = ['anchor', ...before.map((field) => String(field['name']))].join(', ');
+  await superuser.query(
+    `insert into ${table} (${columns}) select ${columns} from json_populate_recordset(null::${table}, $1)`,
+    [JSON.stringify(input)],
+  );
+
+  await api.provide(api.tenant.schema(name, { fields: [anchor, ...after] }));
+  const schema = await schemaOf(name);
+  expect(schema.status, JSON.stringify(schema.status?.conditions)).toMatchObject({
+    phase: 'Ready',
+    activeRevision: 2,
+  });
+  const { rows } = await superuser.query(
+    `select to_jsonb(t) as row from ${table} t order by anchor`,
+  );
+  for (const [n, { row }] of rows.entries()) {
+    const expected = fates.flatMap(({ after: field, becomes }, at) =>
+      field === undefined ? [] : [[field['name'], becomes(records[n]?.[at])]],
+    );
+    expect(row).toMatchObject({ anchor: n, version: 1, ...Object.fromEntries(expected) });
+    expect(Object.keys(row)).toHaveLength(10 + after.length);
+  }
+  const versions = await superuser.query(`select count(*)::integer as n from ${history}`);
+  expect(versions.rows[0].n).toBe(records.length);
+
+  // The same once more: nothing is to be done, and what is done nevertheless changes nothing.
+  const done = await catalogue(table);
+  const again = await gatherPlan(api.operator, schema);
+  expect(again?.plan.changes).toEqual([]);
+  expect(again?.plan.steps.filter(({ mode }) => mode !== 'swap')).toEqual([]);
+  await api.operator.transaction(async (tx) => {
+    for (const { sql } of again?.plan.steps ?? []) await tx.query({ text: sql });
+  });
+  expect(await catalogue(table)).toEqual(done);
+  // And what a fresh table would have, this one has.
+  const twin = trailOf(api, `${name}-twin`).table;
+  await api.provide(api.tenant.schema(`${name}-twin`, { fields: [anchor, ...after] }));
+  const text = JSON.stringify(await catalogue(twin))
+    .replaceAll('_twin', '')
+    .replaceAll('-twin', '');
+  expect(JSON.parse(text)).toEqual(done);
+}
+
+describe('any schema to any other', () => {
+  it('gives every record the value that the model says, and the table of a fresh schema', async () => {
+    const cases = schemaPairs.chain((fates) =>
+      fc.tuple(
+        fc.constant(fates),
+        fc.array(fc.tuple(...fates.map(({ values }) => values)), { maxLength: 8 }),
+      ),
+    );
+    await fc.assert(
+      fc.asyncProperty(cases, ([fates, records]) => migrate(fates, records)),
+      { numRuns: 25 },
+    );
+  }, 240_000);
+});

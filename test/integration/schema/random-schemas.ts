@@ -1,0 +1,97 @@
+import fc from 'fast-check';
+
+/** A field before and after, and what becomes of a value on the way. */
+export interface FieldFate {
+  readonly before: Record<string, unknown> | undefined;
+  readonly after: Record<string, unknown> | undefined;
+  /** Values that records hold before. */
+  readonly values: fc.Arbitrary<unknown>;
+  /** The reference model: what a value that was there says afterwards, as JSON of the column. */
+  readonly becomes: (value: unknown) => unknown;
+}
+
+type Make = (name: string) => fc.Arbitrary<FieldFate>;
+
+const nullable = (values: fc.Arbitrary<unknown>) => fc.option(values, { nil: null, freq: 4 });
+const flags = fc.record({ filterable: fc.boolean(), sortable: fc.boolean() });
+const integers = fc.integer({ min: -50_000, max: 50_000 });
+const same = (value: unknown): unknown => value;
+const unlessNull = (convert: (value: never) => unknown) => (value: unknown) =>
+  value === null ? null : convert(value as never);
+
+/** From a type to another: the values that fit, and what they become. */
+const moves: readonly [object, object, fc.Arbitrary<unknown>, (value: never) => unknown][] = [
+  [{ type: 'integer' }, { type: 'string' }, integers, String],
+  [{ type: 'integer' }, { type: 'decimal' }, integers, same],
+  [{ type: 'integer' }, { type: 'decimal', precision: 12, scale: 0 }, integers, same],
+  [{ type: 'integer' }, { type: 'number' }, integers, same],
+  [{ type: 'number' }, { type: 'integer' }, integers, same],
+  [{ type: 'string' }, { type: 'integer' }, integers.map(String), Number],
+  [{ type: 'string' }, { type: 'boolean' }, fc.constantFrom('true', 'false'), (v) => v === 'true'],
+  [{ type: 'boolean' }, { type: 'string' }, fc.boolean(), String],
+  [{ type: 'string' }, { type: 'enum', enumValues: ['a', 'b'] }, fc.constantFrom('a', 'b'), same],
+  [{ type: 'enum', enumValues: ['a', 'b'] }, { type: 'string' }, fc.constantFrom('a', 'b'), same],
+  [
+    { type: 'enum', enumValues: ['a', 'b', 'c'] },
+    { type: 'enum', enumValues: ['b', 'a', 'd'] },
+    fc.constantFrom('a', 'b'),
+    same,
+  ],
+  [{ type: 'string' }, { type: 'date' }, fc.constantFrom('2024-02-29', '1999-12-31'), same],
+  [{ type: 'date' }, { type: 'string' }, fc.constantFrom('2024-02-29', '1999-12-31'), same],
+  [
+    { type: 'date' },
+    { type: 'datetime' },
+    fc.constantFrom('2024-02-29'),
+    (v) => `${v}T00:00:00+00:00`,
+  ],
+  [{ type: 'string' }, { type: 'string', maxLength: 5 }, fc.string({ maxLength: 2 }), same],
+  [{ type: 'integer', max: 60_000 }, { type: 'integer', min: -50_000 }, integers, same],
+];
+
+const fates: readonly Make[] = [
+  // Keeps its meaning, perhaps under another name, type, limits and indexes.
+  (name) =>
+    fc
+      .record({ move: fc.constantFrom(...moves), was: flags, is: flags, renamed: fc.boolean() })
+      .map(({ move: [from, to, values, becomes], was, is, renamed }) => ({
+        before: { name, ...from, ...was },
+        after: { name: renamed ? `${name}x` : name, ...to, ...is, renamedFrom: name },
+        values: nullable(values.map(clean)),
+        becomes: unlessNull(becomes),
+      })),
+  // Is required from now on, with a default.
+  (name) =>
+    fc.record({ was: flags, is: flags }).map(({ was, is }) => ({
+      before: { name, type: 'integer', ...was },
+      after: { name, type: 'integer', required: true, default: 7, ...is },
+      values: nullable(integers),
+      becomes: (value) => value ?? 7,
+    })),
+  // Is new.
+  (name) =>
+    fc.record({ required: fc.boolean(), is: flags }).map(({ required, is }) => ({
+      before: undefined,
+      after: { name, type: 'string', ...is, ...(required && { required, default: "it's" }) },
+      values: fc.constant(undefined),
+      becomes: () => (required ? "it's" : null),
+    })),
+  // Goes.
+  (name) =>
+    flags.map((was) => ({
+      before: { name, type: 'number', ...was },
+      after: undefined,
+      values: nullable(integers),
+      becomes: same,
+    })),
+];
+
+/** What JSON and Postgres both can hold. */
+function clean(value: unknown): unknown {
+  return typeof value === 'string' ? value.replaceAll('\0', '').toWellFormed() : value;
+}
+
+/** Between one and five fields and their fates. */
+export const schemaPairs: fc.Arbitrary<FieldFate[]> = fc
+  .array(fc.constantFrom(...fates), { minLength: 1, maxLength: 5 })
+  .chain((made) => fc.tuple(...made.map((make, n) => make(`f${n}`))));
