@@ -122,11 +122,11 @@ describe('a worker that is killed', () => {
     await plane.pool.query({
       text: `insert into ${pgNamespace}.indexed_v1 (title) values ('twice'), ('twice')`,
     });
-    await plane.pool
-      .query({
-        text: `create unique index concurrently indexed_v1_title_idx on ${pgNamespace}.indexed_v1 (title)`,
-      })
-      .catch(() => undefined);
+    // Under the name that it is built by, and under the one that it gets in the end.
+    for (const name of ['_next_indexed_v1_title_idx', 'indexed_v1_title_idx']) {
+      const text = `create unique index concurrently ${name} on ${pgNamespace}.indexed_v1 (title)`;
+      await plane.pool.query({ text }).catch(() => undefined);
+    }
     const valid = () =>
       rows(
         `select x.indisvalid, x.indisunique from pg_index x join pg_class i on i.oid = x.indexrelid
@@ -143,6 +143,59 @@ describe('a worker that is killed', () => {
     expect(await valid()).toEqual([[true, false]]);
     await worker.kill('SIGTERM');
   });
+
+  it('at every step of a change is followed by one that ends in the same place', async () => {
+    const steps = stepsOf([
+      'planSchemaChange',
+      'applySchemaSteps',
+      'backfillRecords',
+      'activateRevision',
+    ]);
+    const first = await plane.startWorker();
+    const title = { name: 'title', type: 'string' };
+    const amount = (type: string) => ({ name: 'amount', type, filterable: true });
+    const names = ['changed-unharmed', ...steps.map((step) => `changed-${nameOf(step)}`)];
+    const before = { fields: [title, amount('integer')] };
+    const after = { fields: [title, amount('decimal'), { name: 'due', type: 'date' }] };
+    await plane.store.apply(names.map((name) => tenant.schema(name, before)));
+    const tableOf = (name: string) => `${pgNamespace}.${name.replaceAll('-', '_')}_v1`;
+    for (const name of names) {
+      await plane.until(keyOf('SchemaDefinition', name), ready);
+      await rows(
+        `insert into ${tableOf(name)} (title, amount) select n, n from generate_series(1, 5000) n`,
+      );
+    }
+    await plane.store.apply([tenant.schema('changed-unharmed', after)]);
+    await plane.until(keyOf('SchemaDefinition', 'changed-unharmed'), ready);
+    await first.kill('SIGTERM');
+
+    const worker = await crashAtEach(steps, ({ name }) =>
+      plane.store.apply([tenant.schema(`changed-${name}`, after)]),
+    );
+    const stateOf = async (name: string) => {
+      const [columns] = await rows(
+        `select array_agg(attname || ' ' || format_type(atttypid, atttypmod) order by attname)
+           from pg_attribute where attrelid = $1::regclass and attnum > 0 and not attisdropped`,
+        [tableOf(name)],
+      );
+      const [values] = await rows(
+        `select count(*), sum(amount)::text, max(version) from ${tableOf(name)}`,
+      );
+      const indexes = await rows(
+        `select replace(indexname, $2, 'x') from pg_indexes where schemaname || '.' || tablename = $1 order by 1`,
+        [tableOf(name), tableOf(name).split('.')[1]],
+      );
+      return { columns, values, indexes };
+    };
+    const unharmed = await stateOf('changed-unharmed');
+    for (const step of steps) {
+      const name = `changed-${nameOf(step)}`;
+      const schema = await plane.until(keyOf('SchemaDefinition', name), ready);
+      expect(schema?.status, name).toMatchObject({ activeRevision: 2 });
+      expect(await stateOf(name), name).toEqual(unharmed);
+    }
+    await worker.kill('SIGTERM');
+  }, 240_000);
 
   it('again and again while many schemas arrive leaves all of them served', async () => {
     const names = Array.from({ length: 12 }, (_, n) => `many-${n}`);

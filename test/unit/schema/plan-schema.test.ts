@@ -1,0 +1,193 @@
+import { describe, expect, it } from 'vitest';
+import type { Field, SchemaDefinitionSpec } from '../../../src/contract/kinds.ts';
+import { planSchema } from '../../../src/schema/plan-schema.ts';
+
+const spec = (fields: Field[], more: Partial<SchemaDefinitionSpec> = {}): SchemaDefinitionSpec => ({
+  version: 'v1',
+  auth: { strategyRef: { name: 'keys', namespace: 'acme-shop-sales' } },
+  access: { roles: [] },
+  search: { tier: 'Tier1' },
+  fields,
+  ...more,
+});
+
+interface Live {
+  readonly empty?: boolean;
+  readonly referred?: ReadonlyMap<string, readonly string[]>;
+}
+
+function plan(before: SchemaDefinitionSpec, after: SchemaDefinitionSpec, live: Live = {}) {
+  return planSchema({
+    desired: {
+      ...{ organisation: 'acme', application: 'shop', domain: 'sales', name: 'item' },
+      ...{ namespace: 'acme-shop-sales', pgNamespace: 'acme_shop_sales', pgRole: 'r', spec: after },
+    },
+    active: { revision: 3, spec: before },
+    live: {
+      ...{ columns: new Set(), constraints: new Set(), indexes: new Set(), rows: 1_000 },
+      ...{ empty: false, referred: new Map(), ...live },
+    },
+    targets: new Map(),
+  });
+}
+
+const title: Field = { name: 'title', type: 'string' };
+const kinds = (planned: ReturnType<typeof plan>) => planned.changes.map(({ kind }) => kind);
+
+describe('planSchema', () => {
+  it('gives the same plan and hash whatever order members and absent values come in', () => {
+    const after: Field = { name: 'title', type: 'string', filterable: true };
+    const reordered = { filterable: true, unique: false, type: 'string', name: 'title' } as Field;
+    const one = plan(spec([title]), spec([after]));
+    expect(plan(spec([title]), spec([reordered])).hash).toBe(one.hash);
+    expect(plan(spec([title]), spec([{ ...after, sortable: true }])).hash).not.toBe(one.hash);
+  });
+
+  it('does nothing before the swap when only rules of the API change', () => {
+    const planned = plan(spec([title]), spec([{ ...title, immutable: true, pattern: '^a' }]));
+    expect(kinds(planned)).toEqual(['changeRules']);
+    expect(planned.class).toBe('safe');
+    expect(planned.steps.every(({ mode }) => mode === 'swap')).toBe(true);
+  });
+
+  it.each<[string, Field, Field, string, string]>([
+    [
+      'an exact widening',
+      { name: 'a', type: 'integer' },
+      { name: 'a', type: 'decimal' },
+      'changeType',
+      'online',
+    ],
+    [
+      'a change that may fail',
+      { name: 'a', type: 'string' },
+      { name: 'a', type: 'integer' },
+      'changeType',
+      'breaking',
+    ],
+    [
+      'a longer text',
+      { name: 'a', type: 'string', maxLength: 5 },
+      { name: 'a', type: 'string', maxLength: 9 },
+      'loosenCheck',
+      'online',
+    ],
+    [
+      'a shorter text',
+      { name: 'a', type: 'string' },
+      { name: 'a', type: 'string', maxLength: 9 },
+      'tightenCheck',
+      'breaking',
+    ],
+    [
+      'a value less',
+      { name: 'a', type: 'enum', enumValues: ['x', 'y'] },
+      { name: 'a', type: 'enum', enumValues: ['x'] },
+      'tightenCheck',
+      'breaking',
+    ],
+    [
+      'required',
+      { name: 'a', type: 'string' },
+      { name: 'a', type: 'string', required: true },
+      'requireField',
+      'breaking',
+    ],
+    [
+      'not required',
+      { name: 'a', type: 'string', required: true },
+      { name: 'a', type: 'string' },
+      'relaxField',
+      'safe',
+    ],
+    [
+      'unique',
+      { name: 'a', type: 'string' },
+      { name: 'a', type: 'string', unique: true },
+      'addUnique',
+      'breaking',
+    ],
+    [
+      'sortable',
+      { name: 'a', type: 'string' },
+      { name: 'a', type: 'string', sortable: true },
+      'addIndex',
+      'online',
+    ],
+    [
+      'a rename',
+      { name: 'b', type: 'string' },
+      { name: 'a', type: 'string', renamedFrom: 'b' },
+      'renameField',
+      'breaking',
+    ],
+  ])('classes %s', (_what, before, after, kind, expected) => {
+    const planned = plan(spec([before]), spec([after]));
+    expect(planned.changes.find((change) => change.kind === kind)?.class).toBe(expected);
+    expect(planned.class).toBe(expected);
+  });
+
+  it.each<[string, Field[], Field[], string]>([
+    [
+      'a required field without a default',
+      [title],
+      [title, { name: 'a', type: 'string', required: true }],
+      'Give it a default',
+    ],
+    [
+      'a type without a way',
+      [title],
+      [{ name: 'title', type: 'geopoint' }],
+      'Add another field beside it',
+    ],
+    [
+      'one field that becomes two',
+      [title],
+      [
+        { name: 'a', type: 'string', renamedFrom: 'title' },
+        { name: 'b', type: 'string', renamedFrom: 'title' },
+      ],
+      'Rename one after the other',
+    ],
+  ])('refuses %s and offers the way round', (_what, before, after, offer) => {
+    const planned = plan(spec(before), spec(after));
+    expect(planned.steps).toEqual([]);
+    expect(planned.refused?.message).toContain(offer);
+  });
+
+  it('requires a new field of a table that holds nothing', () => {
+    const after = spec([title, { name: 'a', type: 'string', required: true }]);
+    expect(plan(spec([title]), after, { empty: true }).refused).toBeUndefined();
+  });
+
+  it('keeps what records of other schemas refer to', () => {
+    const referred = new Map([['title', ['acme_shop_sales.order_v1']]]);
+    const before = spec([{ ...title, unique: true }]);
+    for (const fields of [
+      [],
+      [title],
+      [{ ...title, name: 'a', renamedFrom: 'title', unique: true }],
+    ]) {
+      const planned = plan(before, spec([{ name: 'z', type: 'date' }, ...fields]), { referred });
+      expect(planned.refused?.message).toContain('acme_shop_sales.order_v1');
+    }
+  });
+
+  it('changes a frozen schema in nothing but that it is frozen', () => {
+    const frozen = { lifecycle: { frozen: true } } as Partial<SchemaDefinitionSpec>;
+    const wider = [title, { name: 'a', type: 'date' } as Field];
+    expect(plan(spec([title], frozen), spec(wider, frozen)).refused?.reason).toBe('Frozen');
+    expect(plan(spec([title], frozen), spec(wider)).refused).toBeUndefined();
+    expect(plan(spec([title]), spec([title], frozen)).refused).toBeUndefined();
+  });
+
+  it('treats names and values that carry SQL as data', () => {
+    const value = `'; drop table x; -- $migrate$ \\`;
+    const planned = plan(
+      spec([title]),
+      spec([{ ...title, required: true, default: value, maxLength: 99 }]),
+    );
+    const trigger = planned.steps.find(({ name }) => name === 'fill in with every write');
+    expect(trigger?.sql).toContain(`''''; drop table x`);
+  });
+});
