@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import Fastify from 'fastify';
 import type { AppDeps } from './app-deps.ts';
+import { answerByNewestRevision } from './fresh-schema.ts';
 import { collectAllowedMethods } from './plugins/allowed-methods.ts';
 import { installAuthentication } from './plugins/authentication.ts';
-import { answerByNewestRevision } from './fresh-schema.ts';
 import { answerClientError, installProblems, sendFrameworkProblem } from './plugins/problem.ts';
 import { bodyBytesMax, installRequestBody } from './plugins/request-body.ts';
 import { requestIdOf } from './plugins/request-id.ts';

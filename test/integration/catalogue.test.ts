@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dumpCatalogue } from '../../src/store/catalogue-dump.ts';
-import { migrate } from '../../src/store/migrate.ts';
+import { migrate, readMigrations } from '../../src/store/migrate.ts';
 import type { Pool } from '../../src/store/pool.ts';
 import { openPool } from '../../src/store/pool.ts';
 import { dumpSampleCatalogue } from '../support/catalogue-sample.ts';
@@ -148,7 +148,7 @@ describe('migrating', () => {
       expect(rows.map(({ name }) => name)).toEqual(['0001_roles.sql', '0002_context.sql']);
       await client.query('drop table platform.audit_log');
       await client.query('alter schema platform owner to velocity_audit');
-      expect(await migrate(urls)).toHaveLength(3);
+      expect(await migrate(urls)).toHaveLength((await readMigrations()).length - 2);
       await client.end();
     });
   });

@@ -40,10 +40,7 @@ export async function provision(
   await activateRevision(activities, { ref, generation, planHash });
 }
 
-async function fillIn(
-  activities: ActivityDeps,
-  slice: Omit<BackfillSlice, 'from'>,
-): Promise<void> {
+async function fillIn(activities: ActivityDeps, slice: Omit<BackfillSlice, 'from'>): Promise<void> {
   let from: BackfillProgress | undefined;
   do from = await backfillRecords(activities, { ...slice, from });
   while (!from.done);
