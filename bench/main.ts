@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findFreePort } from '../src/process/dev/ports.ts';
@@ -20,6 +21,8 @@ import { startService } from './servers/service.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const grants = '{"bench/shop/sales/order/v1":[{"role":"clerk","attributes":{}}]}';
+/** Runnable processes before the start, beyond which others take the cores that are measured. */
+const busyAbove = 0.7;
 /** Connections of the first load: enough to keep both cores busy. */
 const loadConnections = 4;
 
@@ -47,6 +50,10 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function bench(options: BenchOptions): Promise<void> {
+  const [load = 0] = loadavg();
+  if (load > busyAbove) {
+    say(`the machine is busy (load ${load.toFixed(1)}): trust the ratios more than the figures`);
+  }
   await using scope = new AsyncDisposableStack();
   say('starting PostgreSQL 18 and both services …');
   const database = await startDatabase();
@@ -59,7 +66,7 @@ async function bench(options: BenchOptions): Promise<void> {
   const loader = startLoader();
   scope.defer(() => loader.stop());
 
-  const loadRowsPerS = await load({ database, loader, velocity, records: options.records });
+  const loadRowsPerS = await loadRecords({ database, loader, velocity, records: options.records });
   const pgbench = await openPgbench(database);
   if (pgbench === undefined) {
     say('pgbench is neither on the PATH nor below /usr/lib/postgresql: its limits are left out.');
@@ -138,7 +145,7 @@ async function startBaseline(database: BenchDatabase, key: string): Promise<Cont
 }
 
 /** Fills the table through Velocity's bulk; answers rows a second. */
-async function load(parts: {
+async function loadRecords(parts: {
   readonly database: BenchDatabase;
   readonly loader: Loader;
   readonly velocity: Contender;

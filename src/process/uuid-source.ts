@@ -22,6 +22,8 @@ export function createUuidSource({ now, randomFill }: UuidSourceOptions): () => 
   let at = poolBytes;
   let lastMs = 0;
   let counter = 0;
+  let prefix = '';
+  let prefixMs = -1;
 
   return () => {
     if (at + randomBytesEach > poolBytes) {
@@ -38,9 +40,13 @@ export function createUuidSource({ now, randomFill }: UuidSourceOptions): () => 
       lastMs++;
       counter = 0;
     }
-    const time = lastMs.toString(16).padStart(12, '0');
+    if (prefixMs !== lastMs) {
+      const time = lastMs.toString(16).padStart(12, '0');
+      prefix = `${time.slice(0, 8)}-${time.slice(8)}-`;
+      prefixMs = lastMs;
+    }
     const id =
-      `${time.slice(0, 8)}-${time.slice(8)}-7${counter.toString(16).padStart(3, '0')}-` +
+      `${prefix}${hex[0x70 | (counter >> 8)]}${hex[counter & 0xff]}-` +
       `${hex[0x80 | (byte(0) & 0x3f)]}${hex[byte(1)]}-` +
       `${hex[byte(2)]}${hex[byte(3)]}${hex[byte(4)]}${hex[byte(5)]}${hex[byte(6)]}${hex[byte(7)]}`;
     at += randomBytesEach;

@@ -53,7 +53,8 @@ export function readBulk(
   rows.forEach((row, index) => {
     try {
       const operation = readRow(schema, row, index, accessFor, newId);
-      const earlier = seen.get(operation.id);
+      // Ids of new records are ours and never the same.
+      const earlier = operation.op === 'create' ? undefined : seen.get(operation.id);
       if (earlier !== undefined) {
         throw validationError('A bulk changes each record once.', [
           {
@@ -63,7 +64,7 @@ export function readBulk(
           },
         ]);
       }
-      seen.set(operation.id, index);
+      if (operation.op !== 'create') seen.set(operation.id, index);
       operations.push(operation);
     } catch (error) {
       // A right that is missing is missing for the whole request; everything else is this row's.
@@ -128,13 +129,10 @@ function readRow(
 ): BulkOperation {
   const given = requireObject(row);
   const { op, id, record, version } = given;
-  const unknown = Object.keys(given).filter((name) => !members.has(name));
-  if (unknown.length > 0)
-    throw refuse(
-      `/${unknown[0]}`,
-      'unknown',
-      `${unknown.join(', ')}: a row has op, id, record and version`,
-    );
+  for (const name in given) {
+    if (members.has(name)) continue;
+    throw refuse(`/${name}`, 'unknown', `${name}: a row has op, id, record and version`);
+  }
   if (op !== 'create' && op !== 'update' && op !== 'delete')
     throw refuse('/op', 'enum', 'must be create, update or delete');
   if (

@@ -94,11 +94,15 @@ function atItsRow(error: unknown, operations: readonly BulkOperation[]): unknown
 }
 
 function answer(results: readonly RowResult[], refused: readonly RefusedRow[]): BulkAnswer {
-  const all = [...results, ...refused.map((row) => failedRow(row.index, row.id, row.error))].sort(
-    (a, b) => a.index - b.index,
-  );
-  const count = (status: number): number => all.filter((result) => result.status === status).length;
-  const [created, updated, deleted] = [count(201), count(200), count(204)];
+  const failed = refused.map((row) => failedRow(row.index, row.id, row.error));
+  const all = [...results, ...failed].sort((a, b) => a.index - b.index);
+  const counts = new Map<number, number>();
+  for (const { status } of all) counts.set(status, (counts.get(status) ?? 0) + 1);
+  const [created, updated, deleted] = [201, 200, 204].map((status) => counts.get(status) ?? 0) as [
+    number,
+    number,
+    number,
+  ];
   return {
     data: JSON.stringify(all),
     summary: { created, updated, deleted, failed: all.length - created - updated - deleted },

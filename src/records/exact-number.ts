@@ -15,17 +15,34 @@ const digitsMax = 1_000;
 /** A decimal, as a string or a number, that the column holds without rounding. */
 export function withinDecimal(bounds: DecimalBounds, value: string | number): boolean {
   const text = plainDecimal(value);
-  const match = /^-?(\d+)(?:\.(\d+))?$/.exec(text);
-  if (match === null) return false;
-  const whole = (match[1] ?? '').replace(/^0+/, '');
-  const fraction = (match[2] ?? '').replace(/0+$/, '');
-  if (whole.length + fraction.length > digitsMax) return false;
+  const digits = countDigits(text);
+  if (digits === undefined || digits.whole + digits.fraction > digitsMax) return false;
   if (bounds.precision !== undefined) {
     const scale = bounds.scale ?? 0;
-    if (fraction.length > scale || whole.length > bounds.precision - scale) return false;
+    if (digits.fraction > scale || digits.whole > bounds.precision - scale) return false;
   }
   if (bounds.min !== undefined && compareToBound(text, bounds.min) < 0) return false;
   return bounds.max === undefined || compareToBound(text, bounds.max) <= 0;
+}
+
+const [zero, nine, point, minus] = [0x30, 0x39, 0x2e, 0x2d];
+
+/** Digits that count before and behind the point; undefined where the text is no plain decimal. */
+function countDigits(text: string): { whole: number; fraction: number } | undefined {
+  const start = text.charCodeAt(0) === minus ? 1 : 0;
+  let first = -1;
+  let pointAt = -1;
+  let last = -1;
+  for (let at = start; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === point && pointAt < 0 && at > start) pointAt = at;
+    else if (code < zero || code > nine) return undefined;
+    else if (pointAt < 0 && first < 0 && code !== zero) first = at;
+    else if (pointAt >= 0 && code !== zero) last = at;
+  }
+  const end = pointAt < 0 ? text.length : pointAt;
+  if (end === start || pointAt === text.length - 1) return undefined;
+  return { whole: first < 0 ? 0 : end - first, fraction: last < 0 ? 0 : last - pointAt };
 }
 
 /** Digits that a double is sure to keep apart, point and sign included: then it may compare them. */

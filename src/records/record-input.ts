@@ -26,10 +26,12 @@ export function requireWritable(
   access: Access,
   values: RecordValues,
 ): void {
+  const { writable } = access;
+  const refused = Object.keys(values).filter((name) => !writable.has(name));
+  if (refused.length === 0) return;
   const unknown: string[] = [];
   const readOnly: string[] = [];
-  for (const name of Object.keys(values)) {
-    if (access.writable.has(name)) continue;
+  for (const name of refused) {
     const field = schema.fields.get(name);
     if (field === undefined || field.system || !access.readable.has(name)) unknown.push(name);
     else readOnly.push(name);

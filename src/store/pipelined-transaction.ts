@@ -60,7 +60,9 @@ export interface PipelinedOptions {
  * One whole transaction as one query of pg's pipeline. Statements up to one Sync are a transaction
  * of their own (PostgreSQL manual, 54.2.4, "Pipelining"): the Sync commits it, an error rolls it
  * back and skips the rest, so nothing is sent to say BEGIN and COMMIT, and Postgres answers with one
- * write where each Sync would cost one: docs/decisions/0014.
+ * write where each Sync would cost one. Against BEGIN, context, statement and COMMIT as four
+ * queries, a get took 66 µs of this process's time instead of 132 and 55 of the database's instead
+ * of 80: 1.4 times the gets a second on two cores (docs/decisions/0014).
  */
 export class PipelinedTransaction extends PgQuery {
   readonly #options: PipelinedOptions;
