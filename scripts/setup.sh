@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# setup.sh [packages] [temporal]: installs what is missing, quickly when nothing is.
+# setup.sh [packages] [temporal] [kubernetes]: installs what is missing, quickly when nothing is.
 # Tools live outside the work tree, in ${VELOCITY_CACHE}/bin, so that a second clone finds them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 temporalVersion=v1.5.1 # the last release that `go install` accepts
+kubernetesVersion=v1.36.3 # as test/support/kubernetes/go.mod has it
 cache=${VELOCITY_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/velocity}
 
 # npm replaces node_modules, so it must not run on the Node.js that lives inside it.
@@ -75,12 +76,48 @@ go_install() {
 export -f go_install
 export cache temporalVersion
 
+# For tests only: the API server, and kubectl where the machine has none.
+install_kubernetes() {
+  local missing=()
+  for command in kube-apiserver kubectl; do
+    has "$command" || [ -x "$cache/bin/$command" ] || missing+=("$command")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  has go || refuse "${missing[*]} cannot be built without Go: install it (https://go.dev/dl), or put ${missing[*]} $kubernetesVersion on the PATH."
+  mkdir -p "$cache/bin" 2>/dev/null ||
+    refuse "the tools folder $cache cannot be made: set VELOCITY_CACHE to a folder that can be written to."
+  for command in "${missing[@]}"; do
+    scripts/step.sh "build $command $kubernetesVersion into $cache/bin (about 5 min for the first, once)" \
+      build_kubernetes "$command" ||
+      refuse "$command cannot be built: check the network, or put $command on the PATH."
+  done
+}
+
+# Go's own cache of compiled packages is left alone: the second build takes from the first.
+build_kubernetes() {
+  local building status=0
+  building=$(mktemp -d "$cache/building.XXXXXX")
+  go build -C test/support/kubernetes -mod=readonly \
+    -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$kubernetesVersion" \
+    -o "$building/$1" "k8s.io/kubernetes/cmd/$1" </dev/null >"$building/log" 2>&1 || status=$?
+  if [ $status -eq 0 ]; then
+    mv "$building/$1" "$cache/bin/$1"
+  else
+    tail -n 5 "$building/log" >&2
+  fi
+  rm -rf "$building"
+  return $status
+}
+export -f build_kubernetes
+export kubernetesVersion
+
 wanted=("$@")
 [ ${#wanted[@]} -gt 0 ] || wanted=(packages temporal)
 for what in "${wanted[@]}"; do
   case $what in
     packages) install_packages ;;
     temporal) install_temporal ;;
-    *) refuse "there is nothing called $what to install; choose from: packages, temporal." ;;
+    kubernetes) install_kubernetes ;;
+    *) refuse "there is nothing called $what to install; choose from: packages, temporal, kubernetes." ;;
   esac
 done

@@ -1,5 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { kinds } from '../../src/contract/kinds.ts';
+import { kubectl, sharedKubernetes, startKubernetes } from '../support/kubernetes.ts';
 import type { TestDatabase } from '../support/postgres.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { sharedTemporal } from '../support/temporal.ts';
@@ -47,5 +49,32 @@ describe('test servers', () => {
   it('shares one Temporal server', async () => {
     expect(await sharedTemporal()).toBe(await sharedTemporal());
     expect(await sharedTemporal()).toMatch(/^127\.0\.0\.1:\d+$/);
+  });
+
+  it('shares one Kubernetes API that knows every kind', async () => {
+    const { kubeconfig } = await sharedKubernetes();
+    expect((await sharedKubernetes()).kubeconfig).toBe(kubeconfig);
+    const names = await kubectl(kubeconfig, [
+      'api-resources',
+      '--api-group=velocity.sh',
+      '-o=name',
+    ]);
+    expect(names.trim().split('\n').sort()).toEqual(
+      kinds.map(({ plural }) => `${plural}.velocity.sh`).sort(),
+    );
+  });
+
+  it('starts a Kubernetes API that keeps what it has over a kill', async () => {
+    const own = await startKubernetes();
+    try {
+      await kubectl(own.kubeconfig, ['create', 'namespace', 'kept']);
+      await own.killApiServer();
+      await expect(kubectl(own.kubeconfig, ['get', 'namespaces'])).rejects.toThrow('refused');
+      await own.compactEtcd();
+      await own.startApiServer();
+      expect(await kubectl(own.kubeconfig, ['get', 'namespaces', '-o=name'])).toContain('/kept');
+    } finally {
+      await own.stop();
+    }
   });
 });

@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestProject } from 'vitest/node';
+import type { OwnKubernetes } from './kubernetes.ts';
+import { startKubernetes } from './kubernetes.ts';
 import type { TestPostgres } from './servers.ts';
 import { buildTemplate, startTestPostgres } from './servers.ts';
 import type { TestTemporal } from './temporal.ts';
@@ -15,12 +17,13 @@ declare module 'vitest' {
 }
 
 /**
- * The servers of one test run: one PostgreSQL, one Temporal, each started when the first test
- * file asks for it, so that unit tests wait for neither. Both end with the run.
+ * The servers of one test run: one PostgreSQL, one Temporal, one Kubernetes API, each started
+ * when the first test file asks for it, so that unit tests wait for none. All end with the run.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   let postgres: Promise<TestPostgres> | undefined;
   let temporal: Promise<TestTemporal> | undefined;
+  let kubernetes: Promise<OwnKubernetes> | undefined;
   const startPostgres = async (): Promise<TestPostgres> => {
     const server = await startTestPostgres();
     try {
@@ -39,6 +42,11 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     '/temporal': async () => {
       temporal ??= startTemporal();
       return { address: (await temporal).address };
+    },
+    '/kubernetes': async () => {
+      kubernetes ??= startKubernetes();
+      const { kubeconfig, url } = await kubernetes;
+      return { kubeconfig, url };
     },
   };
 
@@ -62,6 +70,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     await Promise.allSettled([
       postgres?.then((server) => server.stop()),
       temporal?.then((server) => server.stop()),
+      kubernetes?.then((server) => server.stop()),
     ]);
   };
 }
