@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Resource } from '../contract/kinds.ts';
 import type { ReconciledKind } from '../contract/names.ts';
 import {
@@ -52,6 +53,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     concurrency,
     backoff: errorBackoff,
     random,
+    sleep: (ms, signal) => sleep(ms, undefined, { signal, ref: false }),
     handle,
     onError: (key, cause) => observeFailure(observe, key, cause),
   });

@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
 export interface WorkQueueOptions {
   /** Keys handled at a time; never one key twice at a time. */
   readonly concurrency: number;
@@ -7,6 +5,8 @@ export interface WorkQueueOptions {
   readonly backoff: Backoff;
   /** 0 ≤ n < 1; spreads retries. */
   random(): number;
+  /** Resolves after so long; rejects when the signal aborts first. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
   /** `due`: something that the key waits for may have happened, or its time to try again has come. */
   handle(key: string, due: boolean): Promise<void>;
   /** A handler threw; the key comes back after `delayMs`. */
@@ -45,7 +45,7 @@ export class WorkQueue {
     if (this.#closed || this.#timers.has(key)) return;
     const timer = new AbortController();
     this.#timers.set(key, timer);
-    void sleep(delayMs, undefined, { signal: timer.signal, ref: false }).then(
+    void this.#options.sleep(delayMs, timer.signal).then(
       () => {
         this.#timers.delete(key);
         this.add(key, { due: true });
