@@ -9,6 +9,7 @@ import { bodyBytesMax, installRequestBody } from './plugins/request-body.ts';
 import { requestIdOf } from './plugins/request-id.ts';
 import { installRequestObservation } from './plugins/request-observation.ts';
 import { installResponseHeaders } from './plugins/response-headers.ts';
+import { installServerTiming } from './plugins/server-timing.ts';
 import { requireRouteAccess } from './route-access.ts';
 import { addApiKeyRoutes } from './routes/api-keys.ts';
 import { addDocsRoutes } from './routes/docs.ts';
@@ -45,6 +46,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
 
   installResponseHeaders(app, deps.drain);
   installAuthentication(app, deps);
+  installServerTiming(app, deps);
   installRequestBody(app);
   installProblems(app, deps);
   installRequestObservation(app, deps.observer.observe);

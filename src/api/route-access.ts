@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Identity } from '../contract/identity.ts';
+import type { RequestTiming } from './plugins/server-timing.ts';
 
 /**
  * Who may call a route: anybody; a caller on this machine; or a caller with credentials, whose
@@ -23,6 +24,8 @@ declare module 'fastify' {
     bodyHash: Buffer | null;
     /** The code of the refusal, for the log and the metrics. */
     errorCode: string | null;
+    /** Null for whoever may not see it. */
+    timing: RequestTiming | null;
   }
 }
 

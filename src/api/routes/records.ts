@@ -18,6 +18,7 @@ import type { AppDeps } from '../app-deps.ts';
 import { createBulkGate } from '../bulk-gate.ts';
 import { identityOf } from '../plugins/authentication.ts';
 import { bulkBytesMax, bulkRowsMax, mediaTypes } from '../plugins/request-body.ts';
+import { timedRecords } from '../plugins/server-timing.ts';
 import {
   auditReasonOf,
   etagOf,
@@ -228,7 +229,7 @@ function bulkRowsOf(body: unknown): readonly unknown[] {
 
 function contextOf(deps: AppDeps, request: FastifyRequest): RequestContext {
   return {
-    deps: deps.records,
+    deps: timedRecords(deps.records, request.timing),
     identity: identityOf(request),
     snapshot: deps.registry.snapshot(),
     requestId: request.id,
