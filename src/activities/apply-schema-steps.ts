@@ -1,4 +1,4 @@
-import { ApplicationFailure } from '@temporalio/common';
+import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import type { ResourceRef } from '../contract/names.ts';
 import { quoteQualified } from '../schema/identifier.ts';
 import type { PlanStep } from '../schema/plan-step.ts';
@@ -67,8 +67,12 @@ async function verify({ pool }: ActivityDeps, { sql, unfit = 'do not fit' }: Pla
   throw unfitData(`${count} record${records === 1 ? '' : 's'} ${unfit}, ${example} for one`);
 }
 
+/** What the schema's condition says: for the log of a worker it is nothing to look at. */
 function unfitData(message: string): ApplicationFailure {
-  return ApplicationFailure.nonRetryable(message, 'DataDoesNotFit');
+  return ApplicationFailure.create({
+    ...{ message, type: 'DataDoesNotFit', nonRetryable: true },
+    category: ApplicationFailureCategory.BENIGN,
+  });
 }
 
 /**

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import type { ActivityInterceptorsFactory, InjectedSinks, LogEntry } from '@temporalio/worker';
+import type { ActivityInterceptorsFactory, InjectedSinks } from '@temporalio/worker';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from '../activities/create-activities.ts';
 import type { Config } from '../config.ts';
@@ -13,6 +13,7 @@ import { openPool } from '../store/pool.ts';
 import type { ReconcileSinks } from '../workflows/observations.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { onStopSignals } from './stop-signals.ts';
+import { observeTemporalLog } from './temporal-log.ts';
 import { loadWorkflowBundle } from './workflow-bundle.ts';
 
 const queueNames = Object.keys(taskQueues) as (keyof typeof taskQueues)[];
@@ -179,9 +180,6 @@ function createSinks(observe: Observe) {
 
 /** The SDK speaks through the process's own log, and leaves the signals to us. */
 function installRuntime(observe: Observe): void {
-  const logger = new DefaultLogger('WARN', ({ level: severity, message, meta }: LogEntry) => {
-    const { workflowId, activityType, error } = meta ?? {};
-    observe({ type: 'temporal.logged', severity, message, workflowId, activityType, cause: error });
-  });
+  const logger = new DefaultLogger('WARN', (entry) => observeTemporalLog(observe, entry));
   Runtime.install({ logger, shutdownSignals: [] });
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../support/until.ts';
 import { routePath, schemaFile, schemaManifest, writeManifests } from './dev-manifests.ts';
@@ -72,6 +73,26 @@ describe('velocity dev', () => {
     expect(dev.output()).toContain('interger');
     expect((await create({ sku: 'after-a-bad-edit', quantity: 2 })).status).toBe(201);
     await writeFile(join(manifests(), schemaFile), good);
+  });
+
+  it('says once, with file and line, what only the database can refuse', async () => {
+    const good = await readFile(join(manifests(), schemaFile), 'utf8');
+    const before = dev.output().length;
+    const bad = good.replace('type: integer', 'type: boolean');
+    await writeFile(join(manifests(), schemaFile), bad);
+    const line = bad.split('\n').findIndex((text) => text.startsWith('spec:')) + 1;
+    const said = `${schemaFile}:${line}: acme-shop-stock/article is Failed`;
+    const since = () => dev.output().slice(before);
+    await until(async () => since().includes(said), liveWithinMs * 2);
+    await until(isServed, liveWithinMs);
+    // Longer than whatever else would be said about it takes to come.
+    await sleep(1_000);
+    const about = since()
+      .split('\n')
+      .filter((text) => /WARN|ERROR|is Failed/.test(text));
+    expect(about).toHaveLength(1);
+    await writeFile(join(manifests(), schemaFile), good);
+    await until(async () => since().includes('article is Ready'), liveWithinMs * 2);
   });
 
   it('refuses a second start in the folder and says who holds it', async () => {
