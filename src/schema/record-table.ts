@@ -59,7 +59,8 @@ interface PlannedIndex {
 /**
  * Indexes of a record table. A field that may be filtered or sorted by has `(field, id)`, which
  * serves a filtered list in its default order without a sort; a composite index declared by the
- * schema ends with the id for the same reason. `columnOf` says where a field is for now.
+ * schema ends with the id for the same reason, in the direction of its last field, as a list breaks
+ * ties. `columnOf` says where a field is for now.
  */
 export function plannedIndexes(
   table: string,
@@ -102,11 +103,12 @@ export function plannedIndexes(
         `${quoteIdentifier(columnOf(field.name))} ${field.direction === 'desc' ? 'desc' : 'asc'}`,
     );
     const unique = index.unique === true;
+    const tieBreak = index.fields.at(-1)?.direction === 'desc' ? 'id desc' : 'id';
     indexes.push({
       name: unique ? uniqueIndexName(table, names) : postgresName(table, ...names, 'idx'),
       fields: names,
       unique,
-      definition: `(${(unique || names.includes('id') ? columns : [...columns, 'id']).join(', ')})`,
+      definition: `(${(unique || names.includes('id') ? columns : [...columns, tieBreak]).join(', ')})`,
     });
   }
   // Two fields of one name in different declarations make one index.

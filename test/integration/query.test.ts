@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseListParams } from '../../src/query/record-query.ts';
+import { quoteIdentifier } from '../../src/schema/identifier.ts';
+import { plannedIndexes } from '../../src/schema/record-table.ts';
 import { maker, referenceTo, schemaOf, thing } from '../unit/query/schema-fixture.ts';
 import { arbitraryCondition, arbitraryRows, arbitrarySort } from './query/arbitrary-query.ts';
 import type { QueryDatabase } from './query/query-database.ts';
@@ -112,6 +114,40 @@ describe('the plan', () => {
         );
         if (include === undefined) expect(explained).not.toContain('Sort');
       }
+    }
+  });
+
+  it('needs no sort where a declared index ends in either direction', async () => {
+    const ledger = schemaOf('ledger', [
+      { name: 'account', type: 'string', required: true, filterable: true },
+      { name: 'amount', type: 'integer', required: true, sortable: true },
+    ]);
+    await createTable(database.client, ledger);
+    await database.client.query(
+      `insert into ${tableName(ledger)} (id, account, amount)
+       select gen_random_uuid(), 'a' || n % 20, n % 7 from generate_series(1, 20000) n`,
+    );
+    for (const direction of ['asc', 'desc'] as const) {
+      const fields = [{ name: 'account' }, { name: 'amount', direction }] as const;
+      const spec = { ...ledger.spec, indexes: [{ fields: [...fields] }] };
+      const declared = plannedIndexes(ledger.pgTable, spec, ({ type }) =>
+        type === 'integer' ? 'bigint' : 'text',
+      ).at(-1)!;
+      const name = quoteIdentifier(declared.name);
+      await database.client.query(
+        `create index ${name} on ${tableName(ledger)} ${declared.definition}`,
+      );
+      await database.client.query(`analyze ${tableName(ledger)}`);
+      for (const sort of ['amount', '-amount']) {
+        const query = { 'filter[account]': 'a3', limit: '50', sort };
+        const { cursor } = await database.list(parseListParams(query), { schema: ledger });
+        for (const page of [query, { ...query, cursor }]) {
+          const explained = await database.explain(parseListParams(page), { schema: ledger });
+          expect(explained).toContain(`using ${declared.name}`);
+          expect(explained, `index ${direction}, list ${sort}`).not.toContain('Sort');
+        }
+      }
+      await database.client.query(`drop index ${quoteIdentifier(ledger.pgNamespace)}.${name}`);
     }
   });
 
