@@ -1,7 +1,7 @@
 import type { ResourceRef } from '../contract/names.ts';
 import { finalizer } from '../contract/names.ts';
 import type { Outcome } from '../contract/outcome.ts';
-import { dependenciesOf, findObstacle } from '../resources/dependencies.ts';
+import { findObstacle } from '../resources/dependencies.ts';
 import { isBeingDeleted, isReady, writeStatus } from '../resources/status.ts';
 import type { ActivityDeps } from './deps.ts';
 import { findResource, gone, keyOf } from './find-resource.ts';
@@ -36,7 +36,7 @@ export async function examineResource(deps: ActivityDeps, ref: ResourceRef): Pro
       outcome: { phase: 'Ready', reason: 'AlreadyReady', message: 'nothing has changed' },
     };
   }
-  const obstacle = await findObstacle(store, dependenciesOf(resource));
+  const obstacle = await findObstacle(store, resource);
   if (obstacle === undefined) return { next: 'provision' };
   const update = {
     phase: 'Pending',

@@ -16,6 +16,8 @@ export async function gather(
   },
 ): Promise<SeenResource> {
   const { resource, dependencies, due, started } = options;
-  const obstacle = isBeingDeleted(resource) ? undefined : await findObstacle(store, dependencies);
+  const obstacle = isBeingDeleted(resource)
+    ? undefined
+    : await findObstacle(store, resource, dependencies);
   return { resource, obstacle, due, started };
 }

@@ -1,5 +1,6 @@
 import type { Kind, Resource } from '../contract/kinds.ts';
 import { identifyDomain } from './admission/tenancy.ts';
+import { findReferenceCycle } from './reference-cycle.ts';
 import type { ResourceStore } from './store.ts';
 
 /** A resource that another one cannot do without. A domain is found by its namespace alone. */
@@ -16,7 +17,12 @@ export interface Dependency {
 }
 
 export interface Obstacle {
-  readonly reason: 'ParentMissing' | 'ParentNotReady' | 'ReferenceMissing' | 'ReferenceNotReady';
+  readonly reason:
+    | 'ParentMissing'
+    | 'ParentNotReady'
+    | 'ReferenceCycle'
+    | 'ReferenceMissing'
+    | 'ReferenceNotReady';
   /** Names what is waited for, and what would help. */
   readonly message: string;
 }
@@ -71,14 +77,25 @@ function existing(kind: Kind, ref: { name: string; namespace: string }): Depende
 /** The first dependency that does not hold, as a sentence; undefined when all do. */
 export async function findObstacle(
   store: ResourceStore,
-  dependencies: readonly Dependency[],
+  resource: Resource,
+  dependencies: readonly Dependency[] = dependenciesOf(resource),
 ): Promise<Obstacle | undefined> {
   for (const dependency of dependencies) {
     const found = await findDependency(store, dependency);
     const obstacle = judgeDependency(dependency, found);
-    if (obstacle !== undefined) return obstacle;
+    if (obstacle?.reason !== 'ReferenceNotReady') {
+      if (obstacle !== undefined) return obstacle;
+      continue;
+    }
+    const cycle = await findReferenceCycle(store, resource, dependenciesOf);
+    return cycle === undefined ? obstacle : { reason: 'ReferenceCycle', message: brokenBy(cycle) };
   }
   return undefined;
+}
+
+function brokenBy(cycle: readonly string[]): string {
+  const [first] = cycle;
+  return `${cycle.join(' → ')}: each waits for the next to be served. Apply one without its reference (${first}, say), and add the reference once all are Ready`;
 }
 
 async function findDependency(

@@ -182,6 +182,34 @@ describe('waiting', () => {
     ).toEqual([['customer_v1', 'restrict']]);
   });
 
+  it('says how to begin where schemas refer to each other in a circle', async () => {
+    const refersTo = (object: string) => [
+      { name: 'other', type: 'ref', ref: tenant.reference(object) },
+    ];
+    const chicken = tenant.schema('chicken', { fields: refersTo('egg') });
+    const egg = tenant.schema('egg', { fields: refersTo('chicken') });
+    const keys = [keyOf('SchemaDefinition', 'chicken'), keyOf('SchemaDefinition', 'egg')];
+    await plane.store.apply([chicken, egg]);
+    for (const key of keys) {
+      const waits = await plane.until(key, hasReason('Ready', 'ReferenceCycle'));
+      expect(waits?.status?.phase).toBe('Pending');
+      expect(waits && findCondition(waits, 'Ready')?.message).toMatch(
+        /^(chicken → egg → chicken|egg → chicken → egg): .*without its reference/,
+      );
+    }
+    await plane.store.apply([tenant.schema('egg')]);
+    for (const key of keys) await plane.until(key, ready);
+    const both = tenant.schema('egg', {
+      fields: [
+        { name: 'title', type: 'string', required: true, filterable: true },
+        { name: 'amount', type: 'integer', min: 0 },
+        ...refersTo('chicken'),
+      ],
+    });
+    await plane.store.apply([both]);
+    await plane.until(keys[1]!, ready);
+  });
+
   it('projects a role binding, follows its edits and ends it with its deletion', async () => {
     const binding = (roles: string[]) =>
       manifest('RoleBinding', 'jo', tenant.namespace, { actorId: 'jo', roles });
