@@ -108,12 +108,14 @@ function makeKey(): string {
 export async function kubectl(
   kubeconfig: string,
   args: readonly string[],
-  options: { readonly input?: string } = {},
+  { input = '' }: { readonly input?: string } = {},
 ): Promise<string> {
-  const running = execute(await findTool('kubectl'), [`--kubeconfig=${kubeconfig}`, ...args], {
+  // What one call has discovered the next must not remember: kinds come and go under test.
+  const options = [`--kubeconfig=${kubeconfig}`, `--cache-dir=${kubeconfig}/none`];
+  const running = execute(await findTool('kubectl'), [...options, ...args], {
     maxBuffer: 64 * 1024 * 1024,
   });
-  running.child.stdin?.end(options.input ?? '');
+  running.child.stdin?.end(input);
   return (await running).stdout;
 }
 
