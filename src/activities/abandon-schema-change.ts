@@ -1,5 +1,6 @@
 import type { ResourceRef } from '../contract/names.ts';
 import type { Outcome } from '../contract/outcome.ts';
+import type { TableName } from '../resources/plans/sql/referrers.ts';
 import { concludeNotReady } from './conclude.ts';
 import type { ActivityDeps } from './deps.ts';
 import { gone } from './find-resource.ts';
@@ -7,7 +8,6 @@ import { gatherSchema } from './gather-schema.ts';
 import { runDdl } from './run-ddl.ts';
 import { dropPreparedParts } from './sql/prepared-parts.ts';
 import { setPlanState } from './sql/schema-plans.ts';
-import type { TableName } from './sql/schema-references.ts';
 
 export interface Abandoned {
   readonly ref: ResourceRef;

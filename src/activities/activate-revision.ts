@@ -6,6 +6,7 @@ import type { ActivityDeps } from './deps.ts';
 import { gone } from './find-resource.ts';
 import { gatherSchema } from './gather-schema.ts';
 import { runDdl } from './run-ddl.ts';
+import { describeVersions } from './sql/describe-versions.ts';
 import { setPlanState } from './sql/schema-plans.ts';
 import { replaceReferences } from './sql/schema-references.ts';
 import { insertRevision, lockRevisions } from './sql/schema-revisions.ts';
@@ -26,7 +27,7 @@ const changedMeanwhile: Outcome = {
 /**
  * Serves the new revision from now on: the table's last changes, the revision and its references are
  * one transaction, so that nobody ever sees half of it. A request of the old revision that meets the
- * new table fails without effect and is answered by the new one. One that is active already stays.
+ * new table fails without effect and is answered by the new one. One that is active already stays, as do the other versions.
  */
 export async function activateRevision(
   deps: ActivityDeps,
@@ -41,13 +42,14 @@ export async function activateRevision(
   const { pgTable } = plan;
   const revision = await runDdl(deps, async (tx) => {
     await lockRevisions(tx, ref);
-    const [active] = await findActiveRevisions(tx, [ref]);
+    const { version } = schema.spec;
+    const served = await findActiveRevisions(tx, [ref]);
+    const active = served.find(({ spec }) => spec.version === version);
     if (active?.generation === generation) return active.revision;
     if (plan.hash !== planHash || active?.revision !== gathered.active?.revision) return undefined;
     for (const { mode, sql } of plan.steps) if (mode === 'swap') await tx.query({ text: sql });
     const { spec } = schema;
     const { namespace, name } = ref;
-    const { version } = spec;
     const place = { pgNamespace, pgTable };
     await replaceReferences(tx, place, plan.references);
     await setPlanState(tx, { ref, planHash, state: 'applied' });
@@ -61,6 +63,7 @@ export async function activateRevision(
     ...{ reason, message, withdrawn: ['Migrated'] },
     fields: {
       activeRevision: revision,
+      versions: await describeVersions(deps.pool, ref),
       pgTable: `${pgNamespace}.${pgTable}`,
       provisionedAt: schema.status?.provisionedAt ?? deps.now().toISOString(),
       ...(schema.status?.plan !== undefined && {

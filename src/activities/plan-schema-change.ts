@@ -68,14 +68,17 @@ export async function planSchemaChange(deps: ActivityDeps, ref: ResourceRef): Pr
 async function supersedeOthers(
   deps: ActivityDeps,
   ref: ResourceRef,
-  { plan, active, domain }: GatheredSchema,
+  { plan, active, beside, domain }: GatheredSchema,
 ): Promise<void> {
   const open = (await findPlans(deps.pool, ref)).filter(
     ({ planHash, state }) =>
       planHash !== plan.hash && ['waiting', 'approved', 'applying'].includes(state),
   );
-  if (open.some(({ state }) => state === 'applying') && active !== undefined) {
-    await clearPrepared(deps, { pgNamespace: domain.pgNamespace, pgTable: active.pgTable });
+  if (open.some(({ state }) => state === 'applying')) {
+    // What was begun may have been a change of the version that was wanted before.
+    for (const { pgTable } of active === undefined ? beside : [active, ...beside]) {
+      await clearPrepared(deps, { pgNamespace: domain.pgNamespace, pgTable });
+    }
   }
   for (const { planHash } of open) {
     await setPlanState(deps.pool, { ref, planHash, state: 'superseded' });

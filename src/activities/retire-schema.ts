@@ -2,8 +2,10 @@ import type { SchemaDefinition } from '../contract/kinds.ts';
 import type { ResourceRef } from '../contract/names.ts';
 import { confirmDeleteAnnotation } from '../contract/names.ts';
 import type { Outcome } from '../contract/outcome.ts';
-import { findLastRevision } from '../resources/plans/sql/active-revisions.ts';
+import { findVersionTables } from '../resources/plans/sql/active-revisions.ts';
 import { findDomain } from '../resources/plans/sql/find-domain.ts';
+import type { TableName } from '../resources/plans/sql/referrers.ts';
+import { findReferrers } from '../resources/plans/sql/referrers.ts';
 import { recordTableName } from '../schema/compile.ts';
 import { quoteQualified } from '../schema/identifier.ts';
 import { planSchemaRetirement } from '../schema/plan-domain.ts';
@@ -13,8 +15,9 @@ import type { ActivityDeps } from './deps.ts';
 import { findOfKind, gone } from './find-resource.ts';
 import { runDdl } from './run-ddl.ts';
 import { countedMax, countLiveRecords } from './sql/count-live-records.ts';
-import { findReferrers, replaceReferences } from './sql/schema-references.ts';
-import { reviveRevision, supersedeRevision } from './sql/schema-revisions.ts';
+import { replaceReferences } from './sql/schema-references.ts';
+import { reviveRevisions, supersedeRevisions } from './sql/schema-revisions.ts';
+import { forgetVersions } from './sql/schema-versions.ts';
 
 export type Closed =
   | { readonly next: 'drop' }
@@ -23,8 +26,8 @@ export type Closed =
 interface Retiring {
   readonly schema: SchemaDefinition;
   readonly pgNamespace: string;
-  readonly pgRole: string;
-  readonly pgTable: string;
+  /** Of every version. */
+  readonly pgTables: readonly string[];
   readonly confirmed: boolean;
 }
 
@@ -44,29 +47,31 @@ export async function closeRoute(deps: ActivityDeps, ref: ResourceRef): Promise<
     const outcome = await refuseDeletion(deps, retiring.schema, refusal);
     return { next: 'nothing', outcome };
   }
-  await supersedeRevision(deps.pool, ref);
+  await supersedeRevisions(deps.pool, ref);
   return { next: 'drop' };
 }
 
 /**
- * Drops table, history and references in one transaction, under a lock that no write passes: a
- * record that came in while the route was closing still stops it, and the route opens again.
+ * Drops the tables of all versions, their history and references in one transaction, under locks that
+ * no write passes: a record that came in while the routes were closing still stops it, and they open
+ * again.
  */
 export async function dropSchema(deps: ActivityDeps, ref: ResourceRef): Promise<Outcome> {
   const retiring = await gatherRetiring(deps, ref);
   if (retiring === undefined) return gone;
-  const { schema, pgNamespace, pgRole, pgTable } = retiring;
+  const { schema, pgNamespace, pgTables } = retiring;
   const refusal = await runDdl(deps, async (tx) => {
-    await lockTable(tx, retiring);
+    for (const pgTable of pgTables) await lockTable(tx, { pgNamespace, pgTable });
     const found = await findRefusal(tx, retiring);
     if (found !== undefined) {
       await reopenRoute(tx, retiring);
       return found;
     }
-    for (const { sql } of planSchemaRetirement({ pgNamespace, pgRole }, pgTable)) {
+    for (const { sql } of planSchemaRetirement({ pgNamespace }, pgTables)) {
       await tx.query({ text: sql });
     }
-    await replaceReferences(tx, { pgNamespace, pgTable }, []);
+    for (const pgTable of pgTables) await replaceReferences(tx, { pgNamespace, pgTable }, []);
+    await forgetVersions(tx, ref);
     return undefined;
   });
   if (refusal !== undefined) return refuseDeletion(deps, schema, refusal);
@@ -81,28 +86,30 @@ async function gatherRetiring(
   const schema = await findOfKind(store, 'SchemaDefinition', ref);
   if (schema === undefined) return undefined;
   const domain = await findDomain(pool, ref.namespace);
-  const last = await findLastRevision(pool, ref);
-  // Revisions from before belong to an earlier schema of the same name, whose table is gone.
-  const createdAt = Date.parse(schema.metadata.creationTimestamp ?? '');
-  const own = last !== undefined && Date.parse(last.activatedAt) >= createdAt ? last : undefined;
+  const since = schema.metadata.creationTimestamp ?? 'infinity';
+  const served = await findVersionTables(pool, { namespace: ref.namespace, name: ref.name, since });
+  // The table of the wanted version may be there before its first revision is.
+  const wanted = recordTableName(ref.name, schema.spec.version);
   return {
     schema,
     pgNamespace: domain?.pgNamespace ?? '',
-    pgRole: domain?.pgRole ?? '',
-    pgTable: own?.pgTable ?? recordTableName(ref.name, schema.spec.version),
+    pgTables: [...new Set([...served, wanted])].sort(),
     confirmed: schema.metadata.annotations?.[confirmDeleteAnnotation] === ref.name,
   };
 }
 
 async function findRefusal(tx: Transaction, retiring: Retiring): Promise<Refusal | undefined> {
-  const { schema, confirmed } = retiring;
-  const referrers = await findReferrers(tx, retiring);
+  const { schema, confirmed, pgNamespace, pgTables } = retiring;
+  const referrers: string[] = [];
+  let records = 0;
+  for (const pgTable of pgTables) {
+    referrers.push(...(await findReferrers(tx, { pgNamespace, pgTable }, pgTables)));
+    if (!confirmed) records += await countLiveRecords(tx, { pgNamespace, pgTable });
+  }
   if (referrers.length > 0) {
     const message = `delete what refers to it first: ${referrers.join(', ')}`;
     return { reason: 'Referenced', message };
   }
-  if (confirmed) return undefined;
-  const records = await countLiveRecords(tx, retiring);
   if (records === 0) return undefined;
   const { name, namespace } = schema.metadata;
   const count = records > countedMax ? `more than ${countedMax}` : String(records);
@@ -114,10 +121,10 @@ async function findRefusal(tx: Transaction, retiring: Retiring): Promise<Refusal
 
 async function reopenRoute(tx: Transaction, { schema }: Retiring): Promise<void> {
   const { namespace, name, creationTimestamp = 'infinity' } = schema.metadata;
-  await reviveRevision(tx, { namespace, name, since: creationTimestamp });
+  await reviveRevisions(tx, { namespace, name, since: creationTimestamp });
 }
 
-async function lockTable(tx: Transaction, { pgNamespace, pgTable }: Retiring): Promise<void> {
+async function lockTable(tx: Transaction, { pgNamespace, pgTable }: TableName): Promise<void> {
   const table = quoteQualified(pgNamespace, pgTable);
   const { rows } = await tx.query<{ there: boolean }>({
     text: `select to_regclass($1::text) is not null as there`,

@@ -10,6 +10,7 @@ import { requestIdOf } from './plugins/request-id.ts';
 import { installRequestObservation } from './plugins/request-observation.ts';
 import { installResponseHeaders } from './plugins/response-headers.ts';
 import { installServerTiming } from './plugins/server-timing.ts';
+import { installVersionHeaders } from './plugins/version-headers.ts';
 import { requireRouteAccess } from './route-access.ts';
 import { addApiKeyRoutes } from './routes/api-keys.ts';
 import { addDocsRoutes } from './routes/docs.ts';
@@ -47,6 +48,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   installResponseHeaders(app, deps.drain);
   installAuthentication(app, deps);
   installServerTiming(app, deps);
+  installVersionHeaders(app, deps);
   installRequestBody(app);
   installProblems(app, deps);
   installRequestObservation(app, deps.observer.observe);

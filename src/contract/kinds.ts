@@ -1153,6 +1153,9 @@ export interface SchemaDefinitionStatus {
   /** Records, as last counted. */
   records?: number;
   plan?: SchemaPlan;
+  /** Versions that are served side by side, the oldest first. */
+  versions?: SchemaVersion[];
+  migration?: VersionMigration;
   searchRebuild?: SearchRebuild;
 }
 /** What would be done to reach the wanted state. */
@@ -1174,6 +1177,38 @@ export interface SchemaPlanStep {
   lock?: string;
   /** Statement that it runs. */
   sql?: string;
+}
+/** One version that is served. */
+export interface SchemaVersion {
+  /** API version, the last part of its route. */
+  version: string;
+  /** Revision of it that the API serves. */
+  revision: number;
+  /** Table that holds its records. */
+  pgTable?: string;
+  /** Whether it serves, takes its records over, or was followed by another one. */
+  state: 'serving' | 'receiving' | 'superseded';
+  /** Version that its records have moved to. */
+  successor?: string;
+  /** Since when callers are warned. RFC 3339. */
+  deprecatedAt?: string;
+  /** When it goes away. RFC 3339. */
+  sunsetAt?: string;
+}
+/** The latest migration of records from one version to another. */
+export interface VersionMigration {
+  /** Version that records are taken over from. */
+  from: string;
+  /** Version that takes them over. */
+  to: string;
+  /** How far it is. */
+  state: 'copying' | 'inStep' | 'done' | 'failed' | 'cancelled';
+  /** Records taken over so far. */
+  copied?: number;
+  /** Records to take over, as Postgres estimates them. */
+  records?: number;
+  /** What happens, or what went wrong. */
+  message?: string;
 }
 /** A search index that is being rebuilt. */
 export interface SearchRebuild {

@@ -38,6 +38,7 @@ export const lastingFailures: ReadonlySet<string> = new Set([
   'MigrationNotSupported',
   'PlanRejected',
   'SpecNotSupported',
+  'VersionSuperseded',
 ]);
 
 /** First rule that applies wins. No clock, no I/O: everything it looks at is in `seen`. */

@@ -5,6 +5,7 @@ import type { Operation } from '../contract/kinds.ts';
 import { VelocityError } from '../errors.ts';
 import type { RegistrySnapshot } from '../resources/registry/snapshot.ts';
 import type { CompiledSchema } from '../schema/compile.ts';
+import type { VersionStanding } from '../schema/version-standing.ts';
 import type { Pipeline } from '../store/pipeline.ts';
 import type { Pool } from '../store/pool.ts';
 import type { SessionContext } from '../store/statement.ts';
@@ -83,6 +84,7 @@ export function authorizeWrite(
 ): Access {
   const access = authorizeFor(ctx, schema, operation);
   const { lifecycle, audit } = schema.spec;
+  if (schema.standing) throw writesRefused(schema, schema.standing);
   if (lifecycle?.frozen === true) {
     throw new VelocityError(
       'SCHEMA_FROZEN',
@@ -110,6 +112,16 @@ export function authorizeWrite(
     );
   }
   return access;
+}
+
+/** Records that are on their way from one version to another have one place where they change. */
+function writesRefused({ path }: CompiledSchema, { state, successor }: VersionStanding) {
+  const at = path.slice(0, path.lastIndexOf('/'));
+  const [message, hint] =
+    state === 'receiving'
+      ? [`${path} is taking its records over.`, 'Write to the version before it for now.']
+      : [`The records of ${path} have moved.`, `Write to /api/${at}/${successor}.`];
+  return new VelocityError('SCHEMA_FROZEN', message, { hint });
 }
 
 /** What the transaction runs as. `others` are further schemas that the statement reads. */

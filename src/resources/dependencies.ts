@@ -122,8 +122,9 @@ export function judgeDependency(
     return { reason: `${whose}Missing`, message };
   }
   if (dependency.version !== undefined && found.kind === 'SchemaDefinition') {
-    if (found.spec.version !== dependency.version) {
-      const message = `${what} is declared at version ${found.spec.version}, not ${dependency.version}`;
+    const versions = [found.spec, ...(found.status?.versions ?? [])].map(({ version }) => version);
+    if (!versions.includes(dependency.version)) {
+      const message = `${what} has no version ${dependency.version}; it has ${[...new Set(versions)].join(', ')}`;
       return { reason: 'ReferenceMissing', message };
     }
   }

@@ -7,6 +7,7 @@ import type {
 } from '../contract/kinds.ts';
 import { columnType, isOrdered } from './column-type.ts';
 import { postgresName } from './identifier.ts';
+import type { VersionStanding } from './version-standing.ts';
 
 /** Where an active revision lives: everything `compileSchema` needs, as the database stores it. */
 export interface RevisionRow {
@@ -23,6 +24,12 @@ export interface RevisionRow {
   readonly pgTable: string;
   readonly pgRole: string;
   readonly access: Domain['spec']['access'];
+  /** RFC 3339. */
+  readonly activatedAt?: string;
+  /** Absent: nothing but its spec says how the version stands. */
+  readonly standing?: VersionStanding | null;
+  /** Whether records of other schemas refer to these. */
+  readonly referred?: boolean;
 }
 
 export interface CompiledField {

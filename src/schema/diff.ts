@@ -29,8 +29,7 @@ export type ChangeKind =
   | 'changeOnDelete'
   | 'changeRowFilters'
   | 'changeAudit'
-  | 'changeRules'
-  | 'changeVersion';
+  | 'changeRules';
 
 /** One thing that the desired schema has otherwise. */
 export interface SchemaChange {
@@ -83,7 +82,6 @@ export function diffSchemas(input: DiffInput): SchemaDiff {
     fields,
     dropped,
     changes: [
-      ...versionChange(active, desired),
       ...fields.flatMap((change) => [...fieldChanges(change, input)]),
       ...dropped.map((field) => dropChange(field, input)),
       ...indexChanges(active, desired, fields),
@@ -116,16 +114,6 @@ function claimsTaken({ name, renamedFrom }: Field, { desired }: DiffInput): bool
     (other) => other.name === renamedFrom || other.renamedFrom === renamedFrom,
   );
   return renamedFrom !== undefined && claimant?.name !== name;
-}
-
-function* versionChange(
-  active: SchemaDefinitionSpec,
-  desired: SchemaDefinitionSpec,
-): Iterable<SchemaChange> {
-  if (active.version === desired.version) return;
-  const summary = `move from version ${active.version} to ${desired.version}`;
-  const refused = `${active.version} has a table and a route of its own. Put the version back; a schema of another name can have the new form meanwhile`;
-  yield { kind: 'changeVersion', class: 'breaking', summary, refused };
 }
 
 function* fieldChanges(change: FieldChange, input: DiffInput): Iterable<SchemaChange> {

@@ -52,14 +52,21 @@ export function planDomain({ pgNamespace, pgRole }: DomainPlace): DdlStep[] {
   ]);
 }
 
-/** The end of a schema, in an order that is safe to repeat: table, then history. */
-export function planSchemaRetirement(place: DomainPlace, pgTable: string): DdlStep[] {
+/**
+ * The end of tables of one schema, in an order that is safe to repeat: tables, then their history. One
+ * statement drops them, since versions of a schema may refer to each other.
+ */
+export function planSchemaRetirement(
+  { pgNamespace }: Pick<DomainPlace, 'pgNamespace'>,
+  pgTables: readonly string[],
+): DdlStep[] {
+  const tables = pgTables.map((pgTable) => quoteQualified(pgNamespace, pgTable)).join(', ');
   return steps([
-    ['drop the table', `drop table if exists ${quoteQualified(place.pgNamespace, pgTable)}`],
-    [
+    ['drop the tables', `drop table if exists ${tables}`],
+    ...pgTables.map((pgTable): [string, string] => [
       'drop the history',
-      `select platform.drop_history(${quoteLiteral(place.pgNamespace)}, ${quoteLiteral(pgTable)})`,
-    ],
+      `select platform.drop_history(${quoteLiteral(pgNamespace)}, ${quoteLiteral(pgTable)})`,
+    ]),
   ]);
 }
 

@@ -37,6 +37,11 @@ const codes: Readonly<Record<string, readonly [ErrorCode, string, hint?: string]
     'Read it again and repeat the change on its new version.',
   ],
   VE031: ['ENTITY_NOT_FOUND', 'There is no such record.'],
+  VE040: [
+    'SCHEMA_FROZEN',
+    'The records of this version are moving to another one.',
+    'Send it again: the answer says where to.',
+  ],
   '23502': ['VALIDATION_ERROR', 'A required value is missing.'],
   '23503': ['REFERENCE_CONFLICT', 'A referenced record does not exist.'],
   '23505': ['UNIQUE_CONSTRAINT_VIOLATION', 'A record with this value exists already.'],
@@ -99,7 +104,8 @@ export function isConflict(error: unknown): boolean {
 /**
  * What Postgres says to a statement of a revision whose table has changed since: a column or table
  * that is gone (42703, 42P01) or has another type (42804, 42883, 42846), a plan or an index that no
- * longer fits (0A000, 42P10), a value that is required or limited since (23502, 23514).
+ * longer fits (0A000, 42P10), a value that is required or limited since (23502, 23514), a version
+ * that takes no writes since (VE040).
  */
 const staleSchema: ReadonlySet<string> = new Set([
   '23502',
@@ -111,6 +117,7 @@ const staleSchema: ReadonlySet<string> = new Set([
   '42846',
   '0A000',
   '42P10',
+  'VE040',
 ]);
 
 export function isStaleSchema(error: unknown): boolean {

@@ -1,6 +1,6 @@
+import type { TableName } from '../../resources/plans/sql/referrers.ts';
 import { quoteQualified } from '../../schema/identifier.ts';
 import type { Transaction } from '../../store/pool.ts';
-import type { TableName } from './schema-references.ts';
 
 /** Nobody needs the exact number of more: counting stops here and says so. */
 export const countedMax = 1_000_000;

@@ -1,8 +1,8 @@
+import type { TableName } from '../../resources/plans/sql/referrers.ts';
 import { quoteIdentifier, quoteQualified } from '../../schema/identifier.ts';
 import { nextName } from '../../schema/placed-field.ts';
 import { migrateTrigger, nextPrefix } from '../../schema/plan-step.ts';
 import type { Transaction } from '../../store/pool.ts';
-import type { TableName } from './schema-references.ts';
 
 /** Statements that take down all that a change has prepared beside a table; none: there is nothing. */
 export async function dropPreparedParts(

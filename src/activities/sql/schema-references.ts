@@ -1,10 +1,6 @@
+import type { TableName } from '../../resources/plans/sql/referrers.ts';
 import type { SchemaReference } from '../../schema/schema-references.ts';
 import type { Transaction } from '../../store/pool.ts';
-
-export interface TableName {
-  readonly pgNamespace: string;
-  readonly pgTable: string;
-}
 
 /** Replaces what a table refers to; deletes look here for the records that depend on theirs. */
 export async function replaceReferences(
@@ -38,23 +34,4 @@ export async function replaceReferences(
       references.map(({ onDelete }) => onDelete),
     ],
   });
-}
-
-/** Enough to name in a refusal; there may be many more. */
-const referrersShownMax = 5;
-
-/** Other tables that refer to this one, as `namespace.table`. */
-export async function findReferrers(tx: Transaction, target: TableName): Promise<string[]> {
-  const { rows } = await tx.query<{ referrer: string }>({
-    name: 'activities.find-referrers',
-    text: `
-      select distinct source_namespace || '.' || source_table as referrer
-        from platform.schema_references
-       where target_namespace = $1::text and target_table = $2::text
-         and (source_namespace, source_table) <> (target_namespace, target_table)
-       order by referrer
-       limit ${referrersShownMax}`,
-    values: [target.pgNamespace, target.pgTable],
-  });
-  return rows.map(({ referrer }) => referrer);
 }

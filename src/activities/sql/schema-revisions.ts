@@ -23,9 +23,12 @@ export interface NewRevision {
   readonly pgTable: string;
 }
 
-/** The revision to serve from now on, numbered after the last one; call under `lockRevisions`. */
+/**
+ * The revision of its version to serve from now on, numbered after the schema's last one; call under
+ * `lockRevisions`. Other versions go on as they are.
+ */
 export async function insertRevision(tx: Transaction, revision: NewRevision): Promise<number> {
-  await supersedeRevision(tx, revision);
+  await supersedeRevisions(tx, revision);
   const { rows } = await tx.query<{ revision: number }>({
     name: 'activities.insert-revision',
     text: `
@@ -51,37 +54,41 @@ export async function insertRevision(tx: Transaction, revision: NewRevision): Pr
   return rows[0]?.revision ?? 0;
 }
 
-/** Nothing of the schema is served from now on. */
-export async function supersedeRevision(
+/** Nothing of the schema is served from now on, or nothing of one version. */
+export async function supersedeRevisions(
   tx: Transaction,
-  key: { namespace: string; name: string },
+  key: { namespace: string; name: string; version?: string },
 ): Promise<void> {
   await tx.query({
-    name: 'activities.supersede-revision',
+    name: 'activities.supersede-revisions',
     text: `
       update platform.schema_revisions
          set state = 'superseded'
-       where namespace = $1::text and name = $2::text and state = 'active'`,
-    values: [key.namespace, key.name],
+       where namespace = $1::text and name = $2::text and state = 'active'
+         and version = coalesce($3::text, version)`,
+    values: [key.namespace, key.name, key.version ?? null],
   });
 }
 
 /**
- * Takes back a `supersedeRevision`: the last revision is served again. Revisions from before `since`
- * belong to an earlier schema of the same name, whose table is gone.
+ * Takes back a `supersedeRevisions`: the last revision of every version that has a table is served
+ * again. Revisions from before `since` belong to an earlier schema of the same name.
  */
-export async function reviveRevision(
+export async function reviveRevisions(
   tx: Transaction,
   key: { namespace: string; name: string; since: string },
 ): Promise<void> {
   await tx.query({
-    name: 'activities.revive-revision',
+    name: 'activities.revive-revisions',
     text: `
       update platform.schema_revisions r
          set state = 'active'
        where r.namespace = $1::text and r.name = $2::text and r.activated_at >= $3::timestamptz
          and r.revision = (select max(l.revision) from platform.schema_revisions l
-                            where l.namespace = $1::text and l.name = $2::text)`,
+                            where l.namespace = $1::text and l.name = $2::text and l.version = r.version)
+         and not exists (select from platform.schema_versions v
+                          where v.namespace = $1::text and v.name = $2::text and v.version = r.version
+                            and v.state = 'dropped')`,
     values: [key.namespace, key.name, key.since],
   });
 }

@@ -5,6 +5,7 @@ import { errorCodes } from '../../errors.ts';
 import type { RegistrySnapshot } from '../../resources/registry/snapshot.ts';
 import type { CompiledSchema } from '../../schema/compile.ts';
 import type { JsonSchema } from '../../schema/json-schema.ts';
+import { ageVersion } from '../../schema/version-standing.ts';
 import { platformPaths } from './platform-paths.ts';
 import type { UsableOperations } from './record-paths.ts';
 import { describeRecordPaths } from './record-paths.ts';
@@ -22,7 +23,7 @@ const recordOperations = ['create', 'read', 'update', 'delete'] as const;
 /** OpenAPI 3.1 of what this caller may use now: schemas, operations, fields, and nothing beyond. */
 export function buildOpenApi(input: OpenApiInput): JsonSchema {
   const described = usableSchemas(input).map(([schema, operations]) =>
-    describeRecordPaths(schema, operations),
+    describeRecordPaths(schema, operations, isDeprecated(schema, input.nowMs)),
   );
   return {
     openapi: '3.1.0',
@@ -58,14 +59,22 @@ export function usableSchemas({
 }: Pick<OpenApiInput, 'identity' | 'snapshot' | 'nowMs'>): [CompiledSchema, UsableOperations][] {
   const usable: [CompiledSchema, UsableOperations][] = [];
   for (const schema of snapshot.schemas.values()) {
+    if (ageVersion(schema, nowMs).retired) continue;
     const operations = new Map<(typeof recordOperations)[number], Access>();
     for (const operation of recordOperations) {
+      // A version that takes its records over, or has given them away, is only read.
+      if (schema.standing && operation !== 'read') continue;
       const access = findAccess({ identity, snapshot, schema, operation, nowMs });
       if (access) operations.set(operation, access);
     }
     if (operations.size > 0) usable.push([schema, operations]);
   }
   return usable.sort(([one], [other]) => (one.path < other.path ? -1 : 1));
+}
+
+function isDeprecated(schema: CompiledSchema, nowMs: number): boolean {
+  const { deprecatedAt } = ageVersion(schema, nowMs);
+  return deprecatedAt !== undefined && deprecatedAt <= nowMs;
 }
 
 const text = { type: 'string' };

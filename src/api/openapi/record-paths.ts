@@ -20,6 +20,7 @@ const unshown: ReadonlySet<string> = new Set(['deleted_at', 'archived_at', 'arch
 export function describeRecordPaths(
   schema: CompiledSchema,
   operations: UsableOperations,
+  deprecated: boolean,
 ): DescribedSchema {
   const name = schema.path.replaceAll('/', '.');
   const tag = `${schema.name} ${schema.version} · ${schema.namespace}`;
@@ -29,7 +30,7 @@ export function describeRecordPaths(
   const remove = operations.get('delete');
   const shown = read ?? create ?? update;
   const shownFields = shown ? fieldsOf(schema, shown.readable) : [];
-  const operation = operationMaker(name, tag);
+  const operation = operationMaker(name, tag, deprecated);
 
   const components: Record<string, JsonSchema> = {};
   if (shown) components[name] = recordSchema(shownFields);
@@ -291,11 +292,12 @@ function answer(description: string, schema: JsonSchema, headers: readonly strin
   };
 }
 
-function operationMaker(name: string, tag: string) {
+function operationMaker(name: string, tag: string, deprecated: boolean) {
   return (verb: string, summary: string, rest: { responses: object } & JsonSchema) => ({
     operationId: `${name}.${verb}`,
     tags: [tag],
     summary,
+    ...(deprecated && { deprecated }),
     ...rest,
     responses: { ...rest.responses, default: { $ref: '#/components/responses/Problem' } },
   });

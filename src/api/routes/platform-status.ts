@@ -1,4 +1,6 @@
 import type { FastifyInstance } from 'fastify';
+import type { CompiledSchema } from '../../schema/compile.ts';
+import { ageVersion } from '../../schema/version-standing.ts';
 import type { AppDeps } from '../app-deps.ts';
 import { usableSchemas } from '../openapi/build-openapi.ts';
 import { identityOf } from '../plugins/authentication.ts';
@@ -12,6 +14,7 @@ export function addPlatformStatusRoutes(app: FastifyInstance, deps: AppDeps): vo
       nowMs: deps.now(),
     };
     const data = usableSchemas(input).map(([schema, operations]) => ({
+      ...describeAge(schema, input.nowMs),
       path: schema.path,
       href: `/api/${schema.path}`,
       namespace: schema.namespace,
@@ -46,6 +49,16 @@ export function addPlatformStatusRoutes(app: FastifyInstance, deps: AppDeps): vo
       return deps.observer.metrics.text();
     });
   }
+}
+
+/** What the headers of its routes say too; nothing for a version that goes on. */
+function describeAge(schema: CompiledSchema, nowMs: number): Record<string, string> {
+  const { deprecatedAt, sunsetAt, successor } = ageVersion(schema, nowMs);
+  return {
+    ...(deprecatedAt !== undefined && { deprecatedAt: new Date(deprecatedAt).toISOString() }),
+    ...(sunsetAt !== undefined && { sunsetAt: new Date(sunsetAt).toISOString() }),
+    ...(successor !== undefined && { successor }),
+  };
 }
 
 /**

@@ -14,6 +14,7 @@ import { putRecord } from '../../records/put-record.ts';
 import type { RecordAnswer, RequestContext } from '../../records/request-context.ts';
 import { upsertRecord } from '../../records/upsert-record.ts';
 import type { CompiledSchema } from '../../schema/compile.ts';
+import { ageVersion } from '../../schema/version-standing.ts';
 import type { AppDeps } from '../app-deps.ts';
 import { createBulkGate } from '../bulk-gate.ts';
 import { identityOf } from '../plugins/authentication.ts';
@@ -193,11 +194,22 @@ interface RecordParams {
 function schemaOf(deps: AppDeps, request: FastifyRequest): CompiledSchema {
   const { org, app, domain, object, version } = request.params as RecordParams;
   const path = `${org}/${app}/${domain}/${object}/${version}`;
-  const schema = deps.registry.snapshot().schemas.get(path);
+  const snapshot = deps.registry.snapshot();
+  const schema = snapshot.schemas.get(path);
   const { organisation, platformAdmin } = identityOf(request);
-  const known = platformAdmin || schema?.organisation === organisation;
-  if (schema === undefined || !known) throw schemaNotFound(path);
+  const owner = schema ?? snapshot.dropped.get(path);
+  if (owner === undefined || !(platformAdmin || owner.organisation === organisation)) {
+    throw schemaNotFound(path);
+  }
+  if (schema === undefined || ageVersion(schema, deps.now()).retired) throw versionRetired(path);
   return schema;
+}
+
+/** Where its records are now, the Link header says. */
+function versionRetired(path: string): VelocityError {
+  const message = `${path} is retired and not served any more.`;
+  const hint = 'Use its newest version: GET /api lists what is served.';
+  return new VelocityError('VERSION_RETIRED', message, { hint });
 }
 
 function idOf(request: FastifyRequest): string {

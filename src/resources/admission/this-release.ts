@@ -76,9 +76,6 @@ export function* notActedUpon({ spec }: SchemaDefinition): Iterable<Finding> {
       'audit.reads',
       audit?.reads?.sensitiveFields === true || audit?.reads?.bulkThreshold !== undefined,
     ],
-    ['lifecycle.stage', lifecycle?.stage !== undefined && lifecycle.stage !== 'stable'],
-    ['lifecycle.deprecatedAt', lifecycle?.deprecatedAt !== undefined],
-    ['lifecycle.sunsetAt', lifecycle?.sunsetAt !== undefined],
     ['lifecycle.migrateFrom', lifecycle?.migrateFrom !== undefined],
     ['lifecycle.maxQueryCost', lifecycle?.maxQueryCost !== undefined],
   ];

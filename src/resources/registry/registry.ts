@@ -36,6 +36,7 @@ const resyncMs = 30_000;
 
 export const emptySnapshot: RegistrySnapshot = {
   schemas: new Map(),
+  dropped: new Map(),
   domains: new Map(),
   bindings: new Map(),
   keys: new Map(),
@@ -153,7 +154,7 @@ function compileAll(
   for (const row of rows.schemas) {
     const path = pathOf(row);
     // References take their type from the target, which never changes the type of a key it serves.
-    const source = `${row.revision}\n${row.pgNamespace}\n${row.pgTable}\n${JSON.stringify(row.access)}`;
+    const source = `${row.revision}\n${row.pgNamespace}\n${row.pgTable}\n${JSON.stringify([row.access, row.standing, row.referred])}`;
     const known = before.get(path);
     next.set(
       path,
@@ -183,6 +184,7 @@ function buildSnapshot(
   }
   return {
     schemas: new Map([...compiled].map(([path, { schema }]) => [path, schema])),
+    dropped: new Map(rows.dropped.map((row) => [schemaPath(row), row])),
     domains: new Map(rows.domains.map((row): [string, DomainEntry] => [row.namespace, row])),
     bindings,
     keys: new Map(

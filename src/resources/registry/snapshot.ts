@@ -12,6 +12,11 @@ export interface DomainEntry {
   readonly access: Domain['spec']['access'];
 }
 
+export interface DroppedVersion {
+  readonly organisation: string;
+  readonly successor: string | null;
+}
+
 export interface BindingEntry {
   readonly namespace: string;
   readonly organisation: string;
@@ -40,6 +45,8 @@ export interface KeyEntry {
 export interface RegistrySnapshot {
   /** By `{org}/{app}/{domain}/{object}/{version}`. */
   readonly schemas: ReadonlyMap<string, CompiledSchema>;
+  /** Versions that were served once, by path: their records are in the successor, `v2`, or gone. */
+  readonly dropped: ReadonlyMap<string, DroppedVersion>;
   /** By resource namespace. */
   readonly domains: ReadonlyMap<string, DomainEntry>;
   /** By `{organisation}\n{actorId}`. */

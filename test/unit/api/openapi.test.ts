@@ -81,6 +81,7 @@ function binding(actorId: string, roles: string[]): [string, BindingEntry[]] {
 }
 
 const snapshot: RegistrySnapshot = {
+  dropped: new Map(),
   schemas: new Map([order, secret].map((compiled) => [compiled.path, compiled])),
   domains: new Map(),
   bindings: new Map([

@@ -7,7 +7,7 @@ export interface ActiveRevision extends RevisionRow {
   readonly planHash: string;
 }
 
-/** The revisions that the API serves for these schemas; those that have none are left out. */
+/** The revisions that the API serves of these schemas, one for each version of them. */
 export async function findActiveRevisions(
   tx: Transaction,
   keys: readonly { readonly namespace: string; readonly name: string }[],
@@ -20,47 +20,60 @@ export async function findActiveRevisions(
              jsonb_strip_nulls(jsonb_build_object(
                'defaultRole', d.default_role, 'adminRole', d.admin_role,
                'diagnosticsRole', d.diagnostics_role)) as access,
-             r.generation, r.plan_hash as "planHash"
+             r.generation, r.plan_hash as "planHash", r.activated_at as "activatedAt",
+             (select jsonb_build_object('state', v.state, 'successor', v.successor,
+                                        'deprecatedAt', v.deprecated_at, 'sunsetAt', v.sunset_at)
+                from platform.schema_versions v
+               where (v.namespace, v.name, v.version) = (r.namespace, r.name, r.version)) as standing
         from unnest($1::text[], $2::text[]) as wanted (namespace, name)
         join platform.schema_revisions r using (namespace, name)
         join platform.domains d using (namespace)
        where r.state = 'active'
-       order by r.namespace, r.name`,
+       order by r.namespace, r.name, r.version`,
     values: [keys.map(({ namespace }) => namespace), keys.map(({ name }) => name)],
   });
   return rows;
 }
 
-/** The number of the next revision. Numbers are never given twice, not even after a deletion. */
+/**
+ * The number of the next revision: one row of numbers for all versions, and none is given twice, not
+ * even after a deletion.
+ */
 export async function findNextRevision(
   tx: Transaction,
   key: { namespace: string; name: string },
 ): Promise<number> {
-  const last = await findLastRevision(tx, key);
-  return (last?.revision ?? 0) + 1;
-}
-
-export interface LastRevision {
-  readonly revision: number;
-  readonly pgTable: string;
-  /** RFC 3339. */
-  readonly activatedAt: string;
-}
-
-/** The revision with the highest number, served or not. */
-export async function findLastRevision(
-  tx: Transaction,
-  key: { namespace: string; name: string },
-): Promise<LastRevision | undefined> {
-  const { rows } = await tx.query<LastRevision>({
-    name: 'plans.last-revision',
+  const { rows } = await tx.query<{ next: number }>({
+    name: 'plans.next-revision',
     text: `
-      select revision, pg_table as "pgTable", activated_at as "activatedAt"
+      select coalesce(max(revision), 0) + 1 as next
         from platform.schema_revisions
-       where namespace = $1::text and name = $2::text
-       order by revision desc
-       limit 1`,
+       where namespace = $1::text and name = $2::text`,
     values: [key.namespace, key.name],
   });
-  return rows[0];
+  return rows[0]?.next ?? 1;
+}
+
+/** More versions than any schema is allowed. */
+const versionsMax = 100;
+
+/**
+ * Tables of a schema, one for each version that was ever activated since that instant: before it, an
+ * earlier schema may have had the name, and its tables are gone.
+ */
+export async function findVersionTables(
+  tx: Transaction,
+  key: { readonly namespace: string; readonly name: string; readonly since: string },
+): Promise<string[]> {
+  const { rows } = await tx.query<{ pgTable: string }>({
+    name: 'plans.version-tables',
+    text: `
+      select distinct pg_table as "pgTable"
+        from platform.schema_revisions
+       where namespace = $1::text and name = $2::text and activated_at >= $3::timestamptz
+       order by pg_table
+       limit ${versionsMax}`,
+    values: [key.namespace, key.name, key.since],
+  });
+  return rows.map(({ pgTable }) => pgTable);
 }

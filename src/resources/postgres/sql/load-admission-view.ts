@@ -51,9 +51,9 @@ export async function loadVersions(
   const { rows } = await tx.query<{ namespace: string; name: string; version: string }>({
     name: 'resources.load-versions',
     text: `
-      select distinct namespace, name, version
+      select namespace, name, version
         from platform.schema_revisions
-       where namespace = any ($1::text[])
+       where namespace = any ($1::text[]) and state = 'active'
        order by namespace, name, version
        limit ${rowsMax + 1}`,
     values: [namespaces],

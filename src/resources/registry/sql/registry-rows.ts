@@ -29,6 +29,15 @@ export interface RegistryRows {
     readonly revokedAt: string | null;
   }[];
   readonly strategies: readonly AuthStrategy[];
+  /** Versions whose table is gone, but which callers may still ask for. */
+  readonly dropped: readonly {
+    readonly organisation: string;
+    readonly application: string;
+    readonly domain: string;
+    readonly name: string;
+    readonly version: string;
+    readonly successor: string | null;
+  }[];
   readonly organisations: readonly {
     readonly name: string;
     readonly adminRoles: readonly string[];
@@ -54,11 +63,27 @@ export function readRegistryRows(pool: Pool): Promise<RegistryRows> {
         select d.organisation, d.application, d.domain, r.namespace, r.name, r.revision, r.spec,
                r.pg_namespace as "pgNamespace", r.pg_table as "pgTable", d.pg_role as "pgRole",
                json_build_object('defaultRole', d.default_role, 'adminRole', d.admin_role,
-                                 'diagnosticsRole', d.diagnostics_role) as access
+                                 'diagnosticsRole', d.diagnostics_role) as access,
+               r.activated_at as "activatedAt",
+               case when v.state is not null then
+                 json_build_object('state', v.state, 'successor', v.successor,
+                                   'deprecatedAt', v.deprecated_at, 'sunsetAt', v.sunset_at) end as standing,
+               exists (select from platform.schema_references f
+                        where f.target_namespace = r.pg_namespace and f.target_table = r.pg_table
+                          and (f.source_namespace, f.source_table) <> (r.pg_namespace, r.pg_table)) as referred
           from platform.schema_revisions r
           join platform.domains d on d.namespace = r.namespace
+          left join platform.schema_versions v
+            on (v.namespace, v.name, v.version) = (r.namespace, r.name, r.version)
          where r.state = 'active'
-         order by r.namespace, r.name limit ${rowsMax}`,
+         order by r.namespace, r.name, r.version limit ${rowsMax}`,
+    });
+    const dropped = await tx.query<RegistryRows['dropped'][number]>({
+      text: `
+        select d.organisation, d.application, d.domain, v.name, v.version, v.successor
+          from platform.schema_versions v
+          join platform.domains d on d.namespace = v.namespace
+         where v.state = 'dropped' order by v.namespace, v.name, v.version limit ${rowsMax}`,
     });
     const bindings = await tx.query<RegistryRows['bindings'][number]>({
       text: `
@@ -84,6 +109,7 @@ export function readRegistryRows(pool: Pool): Promise<RegistryRows> {
     return {
       domains: domains.rows,
       schemas: schemas.rows,
+      dropped: dropped.rows,
       bindings: bindings.rows,
       keys: keys.rows,
       strategies: strategies.rows,

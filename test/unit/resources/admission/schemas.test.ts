@@ -256,11 +256,10 @@ describe('admission › this release', () => {
       thing({
         scaling: { min: 1, max: 2 },
         observability: { slos: [{ operation: 'read', targetP99Ms: 50 }] },
-        lifecycle: { stage: 'deprecated' },
       }),
     );
     expect(problems).toEqual([]);
-    for (const what of ['search.tier', 'scaling', 'observability.slos', 'lifecycle.stage']) {
+    for (const what of ['search.tier', 'scaling', 'observability.slos']) {
       expect(warnings.join('\n')).toContain(what);
     }
   });
