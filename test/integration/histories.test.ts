@@ -1,0 +1,217 @@
+import { createHash } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Kind, Resource, SchemaDefinition } from '../../src/contract/kinds.ts';
+import { decidePlanSignal, reconcileWorkflowId } from '../../src/contract/names.ts';
+import { createWorkflowAccess } from '../../src/process/workflow-access.ts';
+import { loadWorkflowBundle } from '../../src/process/workflow-bundle.ts';
+import { isReady } from '../../src/resources/status.ts';
+import type { ResourceKey } from '../../src/resources/store.ts';
+import type { ControlPlane } from '../support/control-plane.ts';
+import { startControlPlane } from '../support/control-plane.ts';
+import { manifest, testTenant } from '../support/manifests.ts';
+import type { RecordedHistory } from './histories/recorded-history.ts';
+import { replay, shapeOf, toStoredJson } from './histories/recorded-history.ts';
+
+/**
+ * Every workflow in every way that it can go. What Temporal records of it is played again at once;
+ * `scripts/record-histories.ts` keeps it for the replay gate.
+ */
+const recordTo = process.env['VELOCITY_HISTORIES_DIR'];
+const withinMs = 60_000;
+
+let plane: ControlPlane;
+let access: ReturnType<typeof createWorkflowAccess>;
+const tenant = testTenant('recorded');
+const pgNamespace = tenant.namespace.replaceAll('-', '_');
+
+beforeAll(async () => {
+  plane = await startControlPlane();
+  await Promise.all([plane.startWorker(), plane.startOperator()]);
+  access = createWorkflowAccess({
+    temporalAddress: plane.temporalAddress(),
+    temporalNamespace: 'default',
+  });
+});
+
+afterAll(async () => {
+  await access?.close();
+  await plane?.stop();
+});
+
+const keyOf = (kind: Kind, name: string, namespace = tenant.namespace): ResourceKey => ({
+  ...{ kind, namespace, name },
+});
+const schemaKey = (name: string) => keyOf('SchemaDefinition', name);
+const until = (key: ResourceKey, wanted: (found: Resource | undefined) => boolean) =>
+  plane.until(key, wanted, withinMs);
+const ready = (found: Resource | undefined): boolean => found !== undefined && isReady(found);
+const gone = (found: Resource | undefined): boolean => found === undefined;
+const failed = (found: Resource | undefined): boolean => found?.status?.phase === 'Failed';
+const waits = (found: Resource | undefined): boolean =>
+  found?.status?.phase === 'AwaitingApproval' &&
+  found.status.observedGeneration === found.metadata.generation;
+
+const amount = (type: string, more = {}) => ({ fields: [{ name: 'amount', type, ...more }] });
+const handleOf = (name: string) =>
+  plane.temporal.workflow.getHandle(reconcileWorkflowId(schemaKey(name)));
+
+async function query(text: string, values: unknown[] = []): Promise<void> {
+  await plane.pool.query({ text, values });
+}
+
+/** A schema with records that are strings. */
+async function serve(name: string, values: readonly string[]): Promise<void> {
+  await plane.store.apply([tenant.schema(name, amount('string'))]);
+  await until(schemaKey(name), ready);
+  const text = `insert into ${pgNamespace}.${name}_v1 (amount) select unnest($1::text[])`;
+  await query(text, [values]);
+}
+
+/** Asks for integers; answers the hash of the plan that waits. */
+async function narrow(name: string, type = 'integer'): Promise<string> {
+  await plane.store.apply([tenant.schema(name, amount(type))]);
+  const waiting = (await until(schemaKey(name), waits)) as SchemaDefinition;
+  return waiting.status?.plan?.hash ?? '';
+}
+
+const decide = (name: string, planHash: string, approved = true) =>
+  access.decidePlan(schemaKey(name), { planHash, actor: 'eve', approved });
+
+describe('histories are made by', () => {
+  it('an organisation, its application and its domain', async () => {
+    await plane.store.apply(tenant.base);
+    await until(keyOf('Domain', 'sales'), ready);
+  });
+
+  it('a role binding and a key', async () => {
+    const owner = { actor: 'jo', actorType: 'user' };
+    await plane.store.apply([
+      manifest('RoleBinding', 'jo', tenant.namespace, { actorId: 'jo', roles: ['reader'] }),
+      manifest('ApiKey', 'jo', tenant.namespace, owner),
+    ]);
+    await until(keyOf('RoleBinding', 'jo'), ready);
+    await until(keyOf('ApiKey', 'jo'), (found) => found?.status?.phase !== undefined);
+    for (const kind of ['RoleBinding', 'ApiKey'] as const) {
+      await plane.store.delete(keyOf(kind, 'jo'));
+      await until(keyOf(kind, 'jo'), gone);
+    }
+  });
+
+  it('a schema that is made, filled in and approved', async () => {
+    await serve('approved', ['1', '2']);
+    const hash = await narrow('approved');
+    await expect(decide('approved', 'f'.repeat(64))).rejects.toThrow();
+    await decide('approved', hash);
+    await until(schemaKey('approved'), ready);
+  });
+
+  it('a plan that is rejected, and one that gives way to a newer spec', async () => {
+    await serve('rejected', ['1']);
+    await narrow('rejected');
+    await decide('rejected', await narrow('rejected', 'number'), false);
+    await until(schemaKey('rejected'), failed);
+  });
+
+  it('a plan that is approved by a signal', async () => {
+    await serve('signalled', ['1']);
+    const hash = await narrow('signalled');
+    await query(
+      `insert into platform.approval_tokens values ($1, $2, 'signalled', $3, 'eve', clock_timestamp() + interval '1 hour')`,
+      [createHash('sha256').update('right').digest(), tenant.namespace, hash],
+    );
+    await handleOf('signalled').signal(decidePlanSignal, 'wrong');
+    await handleOf('signalled').signal(decidePlanSignal, 'right');
+    await until(schemaKey('signalled'), ready);
+  });
+
+  it('a change that the data do not fit', async () => {
+    await serve('unfit', ['one']);
+    await decide('unfit', await narrow('unfit'));
+    await until(schemaKey('unfit'), failed);
+  });
+
+  it('a change that is cancelled', async () => {
+    await serve('cancelled', ['1']);
+    const hash = await narrow('cancelled');
+    const blocker = new pg.Client(plane.superuserUrl);
+    await blocker.connect();
+    await blocker.query(`begin; select from ${pgNamespace}.cancelled_v1 for update`);
+    await decide('cancelled', hash);
+    const applying = async () =>
+      (await handleOf('cancelled').describe()).raw.pendingActivities?.map(
+        ({ activityType }) => activityType?.name,
+      );
+    await expect.poll(applying, { timeout: withinMs }).toEqual(['applySchemaSteps']);
+    await handleOf('cancelled').cancel();
+    await blocker.query('rollback');
+    await blocker.end();
+    await until(schemaKey('cancelled'), failed);
+  });
+
+  it('a schema that changes while it is reconciled, and goes', async () => {
+    await plane.store.apply([tenant.schema('brief', amount('string'))]);
+    await plane.store.apply([tenant.schema('brief', amount('string', { filterable: true }))]);
+    await until(schemaKey('brief'), ready);
+    await plane.store.delete(schemaKey('brief'));
+    await until(schemaKey('brief'), gone);
+  });
+
+  it('a plan that still waits', async () => {
+    await serve('waiting', ['1']);
+    await narrow('waiting');
+  });
+
+  it('an organisation that is taken down', async () => {
+    const brief = testTenant('recorded-brief');
+    await plane.store.apply(brief.base);
+    await until(keyOf('Domain', 'sales', brief.namespace), ready);
+    const keys = [
+      keyOf('AuthStrategy', 'keys', brief.namespace),
+      keyOf('Domain', 'sales', brief.namespace),
+      keyOf('Application', 'shop', brief.organisation),
+      keyOf('Organisation', brief.organisation, brief.organisation),
+    ];
+    for (const key of keys) {
+      await plane.store.delete(key);
+      await until(key, gone);
+    }
+  });
+});
+
+it('every history is played again by the code that made it', async () => {
+  const histories = await readHistories();
+  expect(histories.length).toBeGreaterThan(10);
+  const { code } = await loadWorkflowBundle();
+  const results = await replay(code, histories);
+  expect(results.filter(({ error }) => error !== undefined)).toEqual([]);
+  if (recordTo === undefined) return;
+  await mkdir(recordTo, { recursive: true });
+  for (const { name, json } of histories) await writeFile(join(recordTo, `${name}.json`), json);
+});
+
+/** One history of each shape that a workflow's runs have. */
+async function readHistories(): Promise<RecordedHistory[]> {
+  const runs: { type: string; workflowId: string; runId: string; at: number }[] = [];
+  for await (const run of plane.temporal.workflow.list()) {
+    const { type, workflowId, runId, startTime } = run;
+    runs.push({ type, workflowId, runId, at: startTime.getTime() });
+  }
+  runs.sort((a, b) => a.at - b.at);
+  const histories = new Map<string, RecordedHistory>();
+  const names = new Map<string, number>();
+  for (const { type, workflowId, runId } of runs) {
+    const json = toStoredJson(
+      await plane.temporal.workflow.getHandle(workflowId, runId).fetchHistory(),
+    );
+    const shape = `${type}\n${shapeOf(json)}`;
+    if (histories.has(shape)) continue;
+    const base = `${type}.${workflowId.split('/').at(-1)}`;
+    const nth = (names.get(base) ?? 0) + 1;
+    names.set(base, nth);
+    histories.set(shape, { name: nth === 1 ? base : `${base}-${nth}`, workflowId, json });
+  }
+  return [...histories.values()];
+}
