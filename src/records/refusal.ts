@@ -1,6 +1,7 @@
 import type { Access } from '../auth/access.ts';
 import { VelocityError } from '../errors.ts';
 import type { CompiledSchema } from '../schema/compile.ts';
+import { fieldsBehind } from '../schema/compile.ts';
 
 /**
  * A database refusal in the terms of the schema: which fields, if the caller may know of them. A
@@ -13,8 +14,7 @@ export function explainRefusal(error: unknown, schema: CompiledSchema, access: A
     field?: string;
   };
   if (constraint === undefined && field === undefined) return error;
-  const fields =
-    constraint !== undefined ? (schema.constraints.get(constraint) ?? []) : [field ?? ''];
+  const fields = constraint !== undefined ? fieldsBehind(schema, constraint) : [field ?? ''];
   const known = fields.length > 0 && fields.every((name) => access.readable.has(name));
   const subject = known ? ` (${fields.join(', ')})` : '';
   return new VelocityError(error.code, error.message.replace(/\.$/, `${subject}.`), {

@@ -7,6 +7,7 @@ import type {
 } from '../contract/kinds.ts';
 import { columnType, isOrdered } from './column-type.ts';
 import { postgresName } from './identifier.ts';
+import { idsKeyName } from './partitioning.ts';
 import type { VersionStanding } from './version-standing.ts';
 
 /** Where an active revision lives: everything `compileSchema` needs, as the database stores it. */
@@ -180,8 +181,26 @@ export function foreignKeyName(table: string, field: string): string {
   return postgresName(table, field, 'fkey');
 }
 
+/**
+ * Fields behind a constraint or unique index that an error names. That of a partition is called
+ * `{name in the table}~{oid}`, the name cut to 52 bytes (platform.name_partition_parts).
+ */
+export function fieldsBehind(
+  { constraints }: Pick<CompiledSchema, 'constraints'>,
+  name: string,
+): readonly string[] {
+  const known = constraints.get(name);
+  const [ofTable = '', oid] = name.split('~');
+  if (known !== undefined || oid === undefined) return known ?? [];
+  const full = [...constraints.keys()].find((key) => key.slice(0, 52) === ofTable);
+  return constraints.get(full ?? '') ?? [];
+}
+
 function namedConstraints(table: string, spec: SchemaDefinitionSpec): Map<string, string[]> {
-  const names = new Map<string, string[]>([[postgresName(table, 'pkey'), ['id']]]);
+  const names = new Map<string, string[]>([
+    [postgresName(table, 'pkey'), ['id']],
+    [idsKeyName(table), ['id']],
+  ]);
   for (const { name } of spec.fields) {
     names.set(uniqueIndexName(table, [name]), [name]);
     names.set(checkName(table, name), [name]);

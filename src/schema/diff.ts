@@ -2,6 +2,7 @@ import type { Field, SchemaDefinitionSpec } from '../contract/kinds.ts';
 import type { Conversion } from './conversion.ts';
 import { planConversion } from './conversion.ts';
 import { indexChanges } from './diff-indexes.ts';
+import { partitioningChanges } from './diff-partitioning.ts';
 
 /**
  * safe: the catalogue alone changes. online: the table is read or filled while it serves. breaking:
@@ -29,7 +30,9 @@ export type ChangeKind =
   | 'changeOnDelete'
   | 'changeRowFilters'
   | 'changeAudit'
-  | 'changeRules';
+  | 'changeRules'
+  | 'changePartitioning'
+  | 'changeInterval';
 
 /** One thing that the desired schema has otherwise. */
 export interface SchemaChange {
@@ -70,6 +73,8 @@ export interface DiffInput {
   readonly empty: boolean;
   /** Columns that records of other schemas refer to, with the tables that do. */
   readonly referred: ReadonlyMap<string, readonly string[]>;
+  /** Tables whose records refer to these by any column, its own among them. */
+  readonly referrers: readonly string[];
 }
 
 /** Everything by which `desired` differs from `active`, in the order of the fields. */
@@ -78,16 +83,14 @@ export function diffSchemas(input: DiffInput): SchemaDiff {
   const fields = desired.fields.map((field) => pairUp(field, input));
   const kept = new Set(fields.map(({ prior }) => prior?.name));
   const dropped = active.fields.filter(({ name }) => !kept.has(name));
-  return {
-    fields,
-    dropped,
-    changes: [
-      ...fields.flatMap((change) => [...fieldChanges(change, input)]),
-      ...dropped.map((field) => dropChange(field, input)),
-      ...indexChanges(active, desired, fields),
-      ...schemaChanges(active, desired),
-    ],
-  };
+  const others = [
+    ...fields.flatMap((change) => [...fieldChanges(change, input)]),
+    ...dropped.map((field) => dropChange(field, input)),
+    ...indexChanges(active, desired, fields),
+    ...schemaChanges(active, desired),
+  ];
+  const partitioning = partitioningChanges({ ...input, fields, others });
+  return { fields, dropped, changes: [...others, ...partitioning] };
 }
 
 /**
@@ -274,6 +277,7 @@ function* schemaChanges(
   const rules = ({ fields: _, indexes: __, version: ___, ...rest }: SchemaDefinitionSpec) => ({
     ...rest,
     access: { ...rest.access, rowFilter: undefined },
+    partitioning: { retention: rest.partitioning?.retention },
   });
   if (!same(rules(active), rules(desired))) {
     yield { kind: 'changeRules', class: 'safe', summary: 'change how the API serves the schema' };

@@ -1,4 +1,5 @@
 import { postgresName, quoteIdentifier, quoteLiteral, quoteQualified } from './identifier.ts';
+import { dropIds } from './partitioning.ts';
 
 /** One statement, or several, that may be repeated. */
 interface DdlStep {
@@ -63,6 +64,7 @@ export function planSchemaRetirement(
   const tables = pgTables.map((pgTable) => quoteQualified(pgNamespace, pgTable)).join(', ');
   return steps([
     ['drop the tables', `drop table if exists ${tables}`],
+    ...pgTables.map((pgTable): [string, string] => ['drop its ids', dropIds(pgNamespace, pgTable)]),
     ...pgTables.map((pgTable): [string, string] => [
       'drop the history',
       `select platform.drop_history(${quoteLiteral(pgNamespace)}, ${quoteLiteral(pgTable)})`,

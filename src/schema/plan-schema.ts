@@ -5,7 +5,17 @@ import type { DesiredSchema } from './desired-schema.ts';
 import type { ChangeClass, SchemaChange } from './diff.ts';
 import { canonical, diffSchemas } from './diff.ts';
 import { quoteIdentifier, quoteQualified } from './identifier.ts';
+import {
+  createIdsTable,
+  dropIds,
+  idsKeyName,
+  idsTableName,
+  keepsIds,
+  partitioningOf,
+  syncPartitions,
+} from './partitioning.ts';
 import { planChange } from './plan-change.ts';
+import { planRebuild } from './plan-rebuild.ts';
 import type { PlanStep } from './plan-step.ts';
 import { planStep } from './plan-step.ts';
 import { checkOf, columnDefinition, plannedIndexes } from './record-table.ts';
@@ -24,6 +34,10 @@ export interface LiveTable {
   readonly empty: boolean;
   /** Columns that records of other schemas refer to, with the tables that do. */
   readonly referred: ReadonlyMap<string, readonly string[]>;
+  /** Tables whose records refer to these by any column, its own among them. */
+  readonly referrers: readonly string[];
+  /** As `range (due)`; undefined: one table holds all. */
+  readonly partitionKey: string | undefined;
 }
 
 export interface SchemaPlan {
@@ -65,7 +79,9 @@ export function planSchema(input: PlanInput): SchemaPlan {
   if (active === undefined) {
     const steps = planCreation(input, place, revision);
     // A table that was made half an hour ago and one that was not are the same plan.
-    return { ...place, hash: hashOf(input, []), changes: [], steps, class: 'safe' };
+    const plan = { ...place, hash: hashOf(input, []), changes: [], steps, class: 'safe' } as const;
+    const refused = creationRefusal(input);
+    return refused === undefined ? plan : { ...plan, steps: [], refused };
   }
   const { changes, steps } = planUpdate(input, active, place, revision);
   const refused = refusalOf(changes) ?? frozenRefusal(active.spec, desired.spec);
@@ -102,17 +118,22 @@ function planUpdate(
     desiredType,
     empty: live?.empty ?? true,
     referred: live?.referred ?? new Map(),
+    referrers: live?.referrers ?? [],
   });
   if (diff.changes.some(({ refused }) => refused !== undefined)) {
     return { changes: diff.changes, steps: [] };
   }
   const { pgNamespace } = desired;
   const table = quoteQualified(pgNamespace, pgTable);
-  const steps = planChange({
-    ...{ diff, active, desired: desired.spec, pgNamespace, pgTable, activeType, desiredType },
-    references,
-    syncHistory: syncHistory({ ...desired, spec: active.spec }, pgTable, active.revision),
-  });
+  const rebuilt = diff.changes.some(({ kind }) => kind === 'changePartitioning');
+  const typeOf = desiredType;
+  const steps = rebuilt
+    ? planRebuild({ desired, pgTable, references, typeOf })
+    : planChange({
+        ...{ diff, active, desired: desired.spec, pgNamespace, pgTable, activeType, desiredType },
+        references,
+        syncHistory: syncHistory({ ...desired, spec: active.spec }, pgTable, active.revision),
+      });
   const known = new Set(active.spec.fields.map(({ name }) => name));
   const followed = references.filter(
     ({ column }) =>
@@ -140,8 +161,17 @@ function planCreation(input: PlanInput, { pgTable, references }: Place, revision
   const step = (name: string, sql: string): void => {
     steps.push(planStep('change', name, sql));
   };
-  if (live === undefined) step('create the table', createTable(desired, pgTable, typeOf));
-  else addMissing(desired, pgTable, typeOf, live, step);
+  const known = live?.partitionKey === partitionKeyOf(desired) ? live : undefined;
+  if (live !== undefined && known === undefined) {
+    // Made for an earlier spec, never served and empty (refusedCreation): it is made anew.
+    step('drop the table', `drop table ${table}; ${dropIds(desired.pgNamespace, pgTable)}`);
+  }
+  if (known === undefined) step('create the table', createTable(desired, pgTable, typeOf));
+  else addMissing(desired, pgTable, typeOf, known, step);
+  if (keepsIds(desired.spec)) {
+    const sql = createIdsTable(desired.pgNamespace, idsTableName(pgTable), idsKeyName(pgTable));
+    step('keep its ids', sql);
+  }
   for (const index of plannedIndexes(pgTable, desired.spec, typeOf)) {
     const kind = index.unique ? 'unique index' : 'index';
     const name = quoteIdentifier(index.name);
@@ -151,7 +181,7 @@ function planCreation(input: PlanInput, { pgTable, references }: Place, revision
   for (const reference of references) {
     steps.push(...referenceRights(desired, reference, 'change'));
     const name = foreignKeyName(pgTable, reference.column);
-    if (live?.constraints.has(name) === true) continue;
+    if (known?.constraints.has(name) === true) continue;
     const target = quoteQualified(reference.targetNamespace, reference.targetTable);
     const column = quoteIdentifier(reference.column);
     step(
@@ -162,6 +192,19 @@ function planCreation(input: PlanInput, { pgTable, references }: Place, revision
     );
   }
   return [...steps, ...lastSteps(desired, table, pgTable, columnTypes, revision, 'change')];
+}
+
+function partitionKeyOf({ spec }: DesiredSchema): string | undefined {
+  const planned = partitioningOf(spec);
+  return planned && `${planned.strategy} (${planned.field})`;
+}
+
+function creationRefusal({ desired, live }: PlanInput): SchemaPlan['refused'] {
+  if (live === undefined || live.empty || live.partitionKey === partitionKeyOf(desired)) {
+    return undefined;
+  }
+  const message = `the table is there, holds records and is partitioned otherwise (${live.partitionKey ?? 'not at all'}). Serve it as it is, and change the partitioning then`;
+  return { reason: 'MigrationNotSupported', message };
 }
 
 /** A table that was made for an earlier spec and has never served. */
@@ -215,10 +258,13 @@ function lastSteps(
   mode: 'change' | 'swap',
 ): PlanStep[] {
   const role = quoteIdentifier(desired.pgRole);
+  const { pgNamespace, spec } = desired;
+  const partitions = syncPartitions({ pgNamespace, pgTable }, spec, { table: pgTable });
   return [
     planStep(mode, 'row-level security', rowLevelSecurity(desired, table, columnTypes)),
     planStep(mode, 'history and audit', historyAndAudit(desired, pgTable, revision)),
     planStep(mode, 'rights', `grant select, insert, update on ${table} to ${role}`),
+    ...(partitions === undefined ? [] : [planStep(mode, 'partitions', partitions)]),
   ];
 }
 

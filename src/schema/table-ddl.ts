@@ -2,13 +2,16 @@ import type { Field } from '../contract/kinds.ts';
 import { historyTableName, schemaPath } from './compile.ts';
 import type { DesiredSchema } from './desired-schema.ts';
 import { postgresName, quoteIdentifier, quoteLiteral, quoteQualified } from './identifier.ts';
+import { keepIds, keepsIds, partitionClause, primaryKeyOf } from './partitioning.ts';
 import { checkOf, columnDefinition } from './record-table.ts';
 import { rowPolicy } from './row-policy.ts';
 
+/** `named` is what table and primary key are called for now, where another one still has their names. */
 export function createTable(
   desired: DesiredSchema,
   pgTable: string,
   typeOf: (field: Field) => string,
+  named = { table: pgTable, key: postgresName(pgTable, 'pkey') },
 ): string {
   const fields = desired.spec.fields.map((field) => columnDefinition(field, typeOf(field), true));
   const checks = desired.spec.fields
@@ -26,10 +29,11 @@ export function createTable(
     'deleted_at timestamptz',
     'archived_at timestamptz',
     'archive_ref text',
-    `constraint ${quoteIdentifier(postgresName(pgTable, 'pkey'))} primary key (id)`,
+    `constraint ${quoteIdentifier(named.key)} ${primaryKeyOf(desired.spec)}`,
     ...checks,
   ];
-  return `create table if not exists ${quoteQualified(desired.pgNamespace, pgTable)} (\n  ${columns.join(',\n  ')}\n)`;
+  const table = quoteQualified(desired.pgNamespace, named.table);
+  return `create table if not exists ${table} (\n  ${columns.join(',\n  ')}\n)${partitionClause(desired.spec)}`;
 }
 
 /**
@@ -60,6 +64,8 @@ export function rowLevelSecurity(
 export function historyAndAudit(desired: DesiredSchema, pgTable: string, revision: number): string {
   const table = quoteQualified(desired.pgNamespace, pgTable);
   const history = historyTableName(desired.name, desired.spec.version);
+  const movable = keepsIds(desired.spec);
+  const first = movable ? 'first_version_unless_moved' : 'first_version';
   return `
     ${syncHistory(desired, pgTable, revision)};
     do $triggers$
@@ -80,9 +86,9 @@ export function historyAndAudit(desired: DesiredSchema, pgTable: string, revisio
       execute function platform.raise_version();
     create or replace trigger velocity_first_version before insert on ${table} for each row
       when (new.version <> 1 or new.updated_at is distinct from new.created_at or new.updated_by is distinct from new.created_by)
-      execute function platform.first_version();
+      execute function platform.${first}();
     create or replace trigger velocity_refuse_truncate before truncate on ${table}
-      for each statement execute function platform.refuse_truncate()`;
+      for each statement execute function platform.refuse_truncate()${movable ? `;${keepIds(desired.pgNamespace, pgTable)}` : ''}`;
 }
 
 /** The history table and its functions, brought up to the columns that the record table has. */

@@ -65,7 +65,8 @@ const text = `
      where c.relkind in ('r', 'p')
     union all
     -- NOT NULL is said with the column; PostgreSQL 18 also keeps it as a constraint.
-    select format('constraint %s.%I: %s%s', c.name, k.conname, pg_get_constraintdef(k.oid), case when k.convalidated then '' else ' (not valid)' end)
+    -- A partition's are called by its oid (platform.name_partition_parts).
+    select format('constraint %s.%I: %s%s', c.name, regexp_replace(k.conname, '~[0-9]+$', '~'), pg_get_constraintdef(k.oid), case when k.convalidated then '' else ' (not valid)' end)
       from relation c join pg_constraint k on k.conrelid = c.oid and k.contype in ('c', 'f', 'p', 'u', 'x')
     union all
     select format('index %s%s', pg_get_indexdef(x.indexrelid), case when x.indisvalid then '' else ' (invalid)' end)

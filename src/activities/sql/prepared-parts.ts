@@ -1,5 +1,6 @@
 import type { TableName } from '../../resources/plans/sql/referrers.ts';
 import { quoteIdentifier, quoteQualified } from '../../schema/identifier.ts';
+import { idsTableName } from '../../schema/partitioning.ts';
 import { nextName } from '../../schema/placed-field.ts';
 import { migrateTrigger, nextPrefix } from '../../schema/plan-step.ts';
 import type { Transaction } from '../../store/pool.ts';
@@ -9,10 +10,14 @@ export async function dropPreparedParts(
   tx: Transaction,
   { pgNamespace, pgTable }: TableName,
 ): Promise<string[]> {
+  const beside = [nextName(pgTable), nextName(idsTableName(pgTable))];
   const { rows } = await tx.query<PreparedRow>({
     name: 'activities.prepared-parts',
     text: `
       select exists (select from pg_trigger g where g.tgrelid = t.oid and g.tgname = $3::text) as trigger,
+             array(select b.relname::text from pg_class b
+                    where b.relnamespace = t.relnamespace and b.relname = any ($5::text[]) and b.relkind in ('r', 'p')
+                    order by b.relname) as tables,
              array(select c.conname::text from pg_constraint c
                     where c.conrelid = t.oid and starts_with(c.conname::text, $4::text) and c.contype in ('c', 'f')
                     order by c.conname) as constraints,
@@ -23,14 +28,15 @@ export async function dropPreparedParts(
                     order by a.attnum) as columns
         from pg_class t join pg_namespace n on n.oid = t.relnamespace
        where n.nspname = $1::text and t.relname = $2::text`,
-    values: [pgNamespace, pgTable, migrateTrigger, nextPrefix],
+    values: [pgNamespace, pgTable, migrateTrigger, nextPrefix, beside],
   });
   const row = rows[0];
   if (row === undefined) return [];
   const table = quoteQualified(pgNamespace, pgTable);
-  const { trigger, constraints, indexes, columns } = row;
+  const { trigger, tables, constraints, indexes, columns } = row;
   const drops = [
     ...(trigger ? [`drop trigger ${migrateTrigger} on ${table}`] : []),
+    ...tables.map((name) => `drop table ${quoteQualified(pgNamespace, name)}`),
     ...constraints.map((name) => `alter table ${table} drop constraint ${quoteIdentifier(name)}`),
     ...indexes.map((name) => `drop index ${quoteQualified(pgNamespace, name)}`),
     ...columns.map((name) => `alter table ${table} drop column ${quoteIdentifier(name)}`),
@@ -45,6 +51,8 @@ export async function dropPreparedParts(
 
 interface PreparedRow {
   readonly trigger: boolean;
+  /** Made to take the place of this one. */
+  readonly tables: string[];
   readonly constraints: string[];
   readonly indexes: string[];
   readonly columns: string[];

@@ -17,6 +17,7 @@ import { schemaIndexes } from './indexes.ts';
 import { schemaLifecycle } from './lifecycle.ts';
 import { namespaceCollisions, tableCollisions } from './namespace-collisions.ts';
 import { namespaceOfParents, resourceNames } from './namespaces.ts';
+import { schemaPartitioning } from './partitioning.ts';
 import { applicationQuota, schemaQuotas } from './quotas.ts';
 import { referencesBeforeDomain, resourceReferences } from './resource-references.ts';
 import { archiveRetention, regulationRetention } from './retention.ts';
@@ -56,6 +57,7 @@ const rules: { readonly [K in Kind]: readonly Rule<ResourceOf<K>>[] } = {
     rowFilters,
     rolesWithoutGrants,
     schemaIndexes,
+    schemaPartitioning,
     schemaValidations,
     searchFields,
     regulationRetention,

@@ -71,6 +71,12 @@ function* target(
     yield refuse(`${pointer}/version`, 'ref-target', message, `It has ${quoted(versions)}.`);
     return;
   }
+  if (found.spec.version === ref.version && found.spec.partitioning?.enabled === true) {
+    const message = `"${field.name}" refers to "${ref.object}", which is partitioned and so has no key to refer to.`;
+    const hint = 'Hold the id in a field of type uuid: no delete will look at it.';
+    yield refuse(`${pointer}/object`, 'ref-target', message, hint);
+    return;
+  }
   // The fields of an older version are not in the view; its key was checked when it was new.
   if (found.spec.version === ref.version) yield* key(schema, field, ref, pointer, found);
 }

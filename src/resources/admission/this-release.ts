@@ -28,12 +28,6 @@ export function* notInThisRelease({ spec }: SchemaDefinition): Iterable<Finding>
       'Remove where: the index then covers every record.',
     ]);
   }
-  if (spec.partitioning?.enabled === true) {
-    yield unsupported(at('spec', 'partitioning', 'enabled'), 'The table', [
-      'Tables are not partitioned',
-      'Set partitioning.enabled: false.',
-    ]);
-  }
 }
 
 function* unsupportedOfField(field: Field, i: number): Iterable<Finding> {

@@ -120,7 +120,8 @@ describe('without the webhook, the API server', () => {
     );
     const said = await refusal(dryRun(manifests));
     for (const [i, [message]] of broken.entries()) {
-      const about = said.split('Error from server').find((part) => part.includes(`"broken-${i}"`)) ?? '';
+      const about =
+        said.split('Error from server').find((part) => part.includes(`"broken-${i}"`)) ?? '';
       expect(about, `${i}: ${message}\n${said}`).toContain(message);
       expect(judge(manifests[i]!), `${i}: ${message}`).not.toEqual([]);
     }

@@ -14,6 +14,7 @@ const spec = (fields: Field[], more: Partial<SchemaDefinitionSpec> = {}): Schema
 interface Live {
   readonly empty?: boolean;
   readonly referred?: ReadonlyMap<string, readonly string[]>;
+  readonly referrers?: readonly string[];
 }
 
 function plan(before: SchemaDefinitionSpec, after: SchemaDefinitionSpec, live: Live = {}) {
@@ -25,7 +26,7 @@ function plan(before: SchemaDefinitionSpec, after: SchemaDefinitionSpec, live: L
     active: { revision: 3, spec: before },
     live: {
       ...{ columns: new Set(), constraints: new Set(), indexes: new Set(), rows: 1_000 },
-      ...{ empty: false, referred: new Map(), ...live },
+      ...{ empty: false, referred: new Map(), referrers: [], partitionKey: undefined, ...live },
     },
     targets: new Map(),
   });

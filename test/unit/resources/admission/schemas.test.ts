@@ -236,7 +236,6 @@ describe('admission › this release', () => {
       ],
       indexes: [{ fields: [{ name: 'a' }], where: 'self.a != ""' }],
       validations: [{ type: 'cel', rule: 'self.a != ""' }],
-      partitioning: { enabled: true, field: 'a', strategy: 'hash', interval: 'monthly' },
     });
     expect(problemsOf(candidate)).toEqual(
       [
@@ -246,7 +245,6 @@ describe('admission › this release', () => {
         '/spec/fields/1/encrypted',
         '/spec/fields/2/backfill',
         '/spec/indexes/0/where',
-        '/spec/partitioning/enabled',
       ].map((pointer) => `${pointer} not-in-this-release`),
     );
   });
