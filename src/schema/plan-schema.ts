@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Field, SchemaDefinitionSpec } from '../contract/kinds.ts';
-import { foreignKeyName, recordTableName } from './compile.ts';
+import { foreignKeyName, recordTableName, schemaPath } from './compile.ts';
 import type { DesiredSchema } from './desired-schema.ts';
 import type { ChangeClass, SchemaChange } from './diff.ts';
 import { canonical, diffSchemas } from './diff.ts';
@@ -19,6 +19,7 @@ import { planRebuild } from './plan-rebuild.ts';
 import type { PlanStep } from './plan-step.ts';
 import { planStep } from './plan-step.ts';
 import { checkOf, columnDefinition, plannedIndexes } from './record-table.ts';
+import { rowPolicy } from './row-policy.ts';
 import type { ReferenceTarget, SchemaReference } from './schema-references.ts';
 import { columnTypesOf, planReferences } from './schema-references.ts';
 import { createTable, historyAndAudit, rowLevelSecurity, syncHistory } from './table-ddl.ts';
@@ -127,11 +128,14 @@ function planUpdate(
   const table = quoteQualified(pgNamespace, pgTable);
   const rebuilt = diff.changes.some(({ kind }) => kind === 'changePartitioning');
   const typeOf = desiredType;
+  const place = { ...desired, path: schemaPath({ ...desired, version: desired.spec.version }) };
+  const samePolicy =
+    rowPolicy(place, active.spec, before) === rowPolicy(place, desired.spec, after);
   const steps = rebuilt
     ? planRebuild({ desired, pgTable, references, typeOf })
     : planChange({
         ...{ diff, active, desired: desired.spec, pgNamespace, pgTable, activeType, desiredType },
-        references,
+        ...{ references, samePolicy },
         syncHistory: syncHistory({ ...desired, spec: active.spec }, pgTable, active.revision),
       });
   const known = new Set(active.spec.fields.map(({ name }) => name));
@@ -146,7 +150,9 @@ function planUpdate(
     steps: [
       ...followed.flatMap((reference) => referenceRights(desired, reference, 'change')),
       ...steps,
-      ...lastSteps(desired, table, pgTable, after, revision, 'swap'),
+      ...(steps.some(({ mode }) => mode === 'swap')
+        ? lastSteps(desired, table, pgTable, after, revision, 'swap')
+        : [nameRevision(desired, pgTable, revision)]),
     ],
   };
 }
@@ -247,6 +253,12 @@ function referenceRights(
     referencing old table as old_rows new table as new_rows for each statement execute function platform.propagate_delete()`;
   const name = `watch deletes of the target of ${reference.column}`;
   return [...steps, planStep(mode, name, sql, { lock: 'SHARE ROW EXCLUSIVE' })];
+}
+
+/** The table is as it was, and history names the new revision: no lock is taken on records. */
+function nameRevision(desired: DesiredSchema, pgTable: string, revision: number): PlanStep {
+  const sql = syncHistory(desired, pgTable, revision);
+  return planStep('swap', 'name the revision in history', sql, { lock: 'none', blocks: false });
 }
 
 function lastSteps(
