@@ -28,6 +28,8 @@ export type Observation =
   | ({ type: 'reconcile.started' } & Reconciled)
   | ({ type: 'reconcile.finished'; outcome: string; ms: number; message?: string } & Reconciled)
   | ({ type: 'reconcile.failed'; cause: unknown } & Reconciled)
+  | { type: 'schedules.registered'; schedules: readonly string[] }
+  | { type: 'schedules.failed'; cause: unknown }
   // Of the worker: the connection to Temporal, and what the SDK itself logs from WARN up.
   | { type: 'temporal.lost'; cause: unknown }
   | {
@@ -89,6 +91,7 @@ function levelOf(observation: Observation): LogLine['level'] {
     case 'listen.disconnected':
     case 'watch.disconnected':
     case 'workflow.start-failed':
+    case 'schedules.failed':
     case 'temporal.lost':
     case 'temporal.logged':
     case 'manifest.refused':

@@ -1,8 +1,11 @@
 import type { ResourceRef } from '../contract/names.ts';
 import type { Outcome } from '../contract/outcome.ts';
 import { findActiveRevisions } from '../resources/plans/sql/active-revisions.ts';
+import { findFreezes } from '../resources/plans/sql/freezes.ts';
+import { findCondition } from '../resources/status.ts';
 import { concludeReady } from './conclude.ts';
 import type { ActivityDeps } from './deps.ts';
+import { checkSchemaDrift } from './drift/check-drift.ts';
 import { gone } from './find-resource.ts';
 import { gatherSchema } from './gather-schema.ts';
 import { runDdl } from './run-ddl.ts';
@@ -42,28 +45,26 @@ export async function activateRevision(
   const { pgTable } = plan;
   const revision = await runDdl(deps, async (tx) => {
     await lockRevisions(tx, ref);
+    if (!gathered.frozen && (await findFreezes(tx, [ref])).length > 0) return undefined;
     const { version } = schema.spec;
     const served = await findActiveRevisions(tx, [ref]);
     const active = served.find(({ spec }) => spec.version === version);
     if (active?.generation === generation) return active.revision;
     if (plan.hash !== planHash || active?.revision !== gathered.active?.revision) return undefined;
+    for (const { mode, sql } of plan.steps) if (mode === 'swap') await tx.query({ text: sql });
     const { spec } = schema;
     const { namespace, name } = ref;
     const place = { pgNamespace, pgTable };
     await replaceReferences(tx, place, plan.references);
     await setPlanState(tx, { ref, planHash, state: 'applied' });
-    const made = { namespace, name, version, generation, spec, planHash, ...place };
-    const revision = await insertRevision(tx, made);
-    // Everybody waits from the first of these to the commit, so they are one round trip and the last.
-    const swap = plan.steps.filter(({ mode }) => mode === 'swap').map(({ sql }) => sql);
-    if (swap.length > 0) await tx.query({ text: swap.join(';\n') });
-    return revision;
+    return insertRevision(tx, { namespace, name, version, generation, spec, planHash, ...place });
   });
   if (revision === undefined) return changedMeanwhile;
 
   const reason = 'Served';
   const message = `revision ${revision} is served`;
-  return concludeReady(deps, schema, {
+  const outcome = await concludeReady(deps, schema, {
+    phase: schema.spec.lifecycle?.frozen === true ? 'Frozen' : 'Ready',
     ...{ reason, message, withdrawn: ['Migrated'] },
     fields: {
       activeRevision: revision,
@@ -75,4 +76,7 @@ export async function activateRevision(
       }),
     },
   });
+  // What was different before the change may be so still, or not any more.
+  if (findCondition(schema, 'Drifted') !== undefined) await checkSchemaDrift(deps, ref);
+  return outcome;
 }

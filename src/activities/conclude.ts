@@ -16,15 +16,25 @@ export interface Concluded {
   readonly fields?: Readonly<Record<string, unknown>>;
 }
 
+/** Of what serves: as it should, or read only. */
+type ServingPhase = Extract<Phase, 'Ready' | 'Frozen'>;
+
 export async function concludeReady(
   { store, now }: ActivityDeps,
   resource: Resource,
-  { reason, message, conditions = [], withdrawn = [], fields = {} }: Concluded,
+  {
+    phase = 'Ready',
+    reason,
+    message,
+    conditions = [],
+    withdrawn = [],
+    fields = {},
+  }: Concluded & { phase?: ServingPhase },
 ): Promise<Outcome> {
   const ready: ConditionUpdate = { type: 'Ready', status: 'True', reason, message };
-  const update = { phase: 'Ready', conditions: [ready, ...conditions], withdrawn, fields } as const;
+  const update = { phase, conditions: [ready, ...conditions], withdrawn, fields } as const;
   await writeStatus(store, { resource, update, now: now() });
-  return { phase: 'Ready', reason, message };
+  return { phase, reason, message };
 }
 
 export async function concludeNotReady(

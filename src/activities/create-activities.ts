@@ -11,8 +11,10 @@ import { recordDecision, redeemApprovalToken } from './approval-activities.ts';
 import { backfillRecords } from './backfill-records.ts';
 import type { ActivityDeps } from './deps.ts';
 import { provisionDomain, retireDomain } from './domain-activities.ts';
+import { checkDriftPage } from './drift/check-drift.ts';
 import type { Job } from './durable.ts';
 import { durable } from './durable.ts';
+import { ensureHistoryPartitions, ensureRecordPartitions } from './ensure-partitions.ts';
 import { examineResource } from './examine-resource.ts';
 import { planSchemaChange } from './plan-schema-change.ts';
 import { reportFailure } from './report-failure.ts';
@@ -55,6 +57,9 @@ export function createActivities(deps: ActivityDeps) {
     abandonSchemaChange: bind(abandonSchemaChange),
     recordDecision: bind(recordDecision),
     redeemApprovalToken: bind(redeemApprovalToken),
+    checkDriftPage: bind(checkDriftPage),
+    ensureHistoryPartitions: bind(ensureHistoryPartitions),
+    ensureRecordPartitions: bind(ensureRecordPartitions),
     closeRoute: bind(closeRoute),
     dropSchema: bind(dropSchema),
   } satisfies Record<string, (input: never) => Promise<unknown>>;

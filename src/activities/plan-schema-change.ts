@@ -7,6 +7,7 @@ import type { PlanStep } from '../schema/plan-step.ts';
 import { clearPrepared } from './abandon-schema-change.ts';
 import { concludeNotReady } from './conclude.ts';
 import type { ActivityDeps } from './deps.ts';
+import { checkSchemaDrift } from './drift/check-drift.ts';
 import type { Examined } from './examine-resource.ts';
 import { examineResource } from './examine-resource.ts';
 import { gone } from './find-resource.ts';
@@ -36,6 +37,9 @@ export type Planned =
 /** Plans the way to the wanted schema and shows the plan in its status, or says why there is none. */
 export async function planSchemaChange(deps: ActivityDeps, ref: ResourceRef): Promise<Planned> {
   const examined = await examineResource(deps, ref);
+  // Somebody asked to look again at what needs nothing.
+  if (examined.next === 'nothing' && examined.outcome.reason === 'AlreadyReady')
+    await checkSchemaDrift(deps, ref);
   if (examined.next !== 'provision') return examined;
   const gathered = await gatherSchema(deps, ref);
   if (gathered === undefined) return { next: 'nothing', outcome: gone };

@@ -15,6 +15,7 @@ import type { ActivityDeps } from './deps.ts';
 import { findOfKind, gone } from './find-resource.ts';
 import { runDdl } from './run-ddl.ts';
 import { countedMax, countLiveRecords } from './sql/count-live-records.ts';
+import { forgetDrift } from './sql/drift.ts';
 import { replaceReferences } from './sql/schema-references.ts';
 import { reviveRevisions, supersedeRevisions } from './sql/schema-revisions.ts';
 import { forgetVersions } from './sql/schema-versions.ts';
@@ -72,6 +73,7 @@ export async function dropSchema(deps: ActivityDeps, ref: ResourceRef): Promise<
     }
     for (const pgTable of pgTables) await replaceReferences(tx, { pgNamespace, pgTable }, []);
     await forgetVersions(tx, ref);
+    await forgetDrift(tx, ref);
     return undefined;
   });
   if (refusal !== undefined) return refuseDeletion(deps, schema, refusal);

@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util';
-import { Connection } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
 import type { Config } from '../config.ts';
 import { readConfig } from '../config.ts';
+import { ensureSchedules } from '../operator/schedules.ts';
 import { ensureSearchAttributes } from '../operator/search-attributes.ts';
 import { migrate } from '../store/migrate.ts';
 
@@ -9,7 +10,8 @@ const connectTimeoutMs = 5_000;
 
 const usage = `Usage: velocity migrate [--bootstrap-url URL] [--api-url URL]
 
-Brings the platform tables and roles up to date and registers Temporal's search attributes.
+Brings the platform tables and roles up to date and registers Temporal's search attributes and
+schedules.
 VELOCITY_DATABASE_URL logs in as velocity_operator.
 
 Options:
@@ -58,7 +60,7 @@ export async function run(argv: string[]): Promise<number> {
         }),
   });
   say(applied.length === 0 ? 'the database is up to date' : `${applied.length} migrations applied`);
-  say(await registerSearchAttributes(config));
+  for (const line of await registerInTemporal(config)) say(line);
   return 0;
 }
 
@@ -94,8 +96,8 @@ function passwordOf(role: 'api' | 'operator', url: string | undefined): Record<s
   return password === '' ? {} : { [role]: password };
 }
 
-/** A sentence about it; workflows also run without them, so that their absence fails nothing. */
-async function registerSearchAttributes(config: Config): Promise<string> {
+/** Sentences about it; the operator and the worker do it too, so that Temporal's absence fails nothing. */
+async function registerInTemporal(config: Config): Promise<string[]> {
   let connection: Connection;
   try {
     connection = await Connection.connect({
@@ -103,16 +105,29 @@ async function registerSearchAttributes(config: Config): Promise<string> {
       connectTimeout: connectTimeoutMs,
     });
   } catch {
-    return (
-      `Temporal does not answer at ${config.temporalAddress}: its search attributes are ` +
-      'registered when the operator starts, or by the next velocity migrate'
-    );
+    return [
+      `Temporal does not answer at ${config.temporalAddress}: its search attributes and schedules ` +
+        'are registered when operator and worker start, or by the next velocity migrate',
+    ];
   }
   try {
     const { missing } = await ensureSearchAttributes(connection, config.temporalNamespace);
-    if (missing.length === 0) return 'search attributes are registered';
-    return `search attributes missing in Temporal: ${missing.join(', ')}; see temporal/README.md`;
+    const attributes =
+      missing.length === 0
+        ? 'search attributes are registered'
+        : `search attributes missing in Temporal: ${missing.join(', ')}; see temporal/README.md`;
+    const client = new Client({ connection, namespace: config.temporalNamespace });
+    return [attributes, await registerSchedules(client)];
   } finally {
     await connection.close();
+  }
+}
+
+async function registerSchedules(client: Client): Promise<string> {
+  try {
+    await ensureSchedules(client);
+    return 'schedules are registered';
+  } catch (error) {
+    return `schedules are not registered: ${(error as Error).message}; the worker tries again`;
   }
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { Client } from '@temporalio/client';
 import type { ActivityInterceptorsFactory, InjectedSinks } from '@temporalio/worker';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from '../activities/create-activities.ts';
@@ -8,6 +9,7 @@ import { readConfig } from '../config.ts';
 import { taskQueues } from '../contract/names.ts';
 import type { Observe } from '../observe.ts';
 import { openObserver } from '../observe.ts';
+import { ensureSchedules } from '../operator/schedules.ts';
 import { openPostgresStore } from '../resources/postgres/postgres-store.ts';
 import { openPool } from '../store/pool.ts';
 import type { ReconcileSinks } from '../workflows/observations.ts';
@@ -32,6 +34,9 @@ const stickyTimeoutMs = 2_000;
 /** Activities are given this long to finish on SIGTERM; they are run again elsewhere otherwise. */
 const drainMs = 10_000;
 const forceMs = 20_000;
+
+/** A Temporal that lost its database has lost its schedules too, and says so to nobody. */
+const schedulesEveryMs = 300_000;
 
 const reconnectFirstMs = 200;
 const reconnectLastMs = 5_000;
@@ -142,9 +147,29 @@ async function serve(serving: Serving): Promise<void> {
     });
     serving.ready();
     observe({ type: 'process.started', address: config.temporalAddress });
-    await worker.runUntil(untilAborted(signal));
+    const ended = new AbortController();
+    const client = new Client({ connection, namespace: config.temporalNamespace });
+    const keeping = keepSchedules(client, observe, AbortSignal.any([signal, ended.signal]));
+    try {
+      await worker.runUntil(untilAborted(signal));
+    } finally {
+      ended.abort();
+      await keeping;
+    }
   } finally {
     await connection.close();
+  }
+}
+
+async function keepSchedules(client: Client, observe: Observe, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      const changed = await ensureSchedules(client);
+      if (changed.length > 0) observe({ type: 'schedules.registered', schedules: changed });
+    } catch (cause) {
+      observe({ type: 'schedules.failed', cause });
+    }
+    await sleep(schedulesEveryMs, undefined, { signal }).catch(() => undefined);
   }
 }
 

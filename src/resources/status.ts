@@ -68,12 +68,16 @@ export function findCondition(resource: Resource, type: string): Condition | und
   return resource.status?.conditions?.find((condition) => condition.type === type);
 }
 
+/** Phases of a schema that serves as its spec says, and of which there is more to tell. */
+const servingPhases: ReadonlySet<string> = new Set(['Drifted', 'Frozen']);
+
 /** Ready, and for the spec as it is now. */
 export function isReady(resource: Resource): boolean {
-  return (
-    resource.status?.phase === 'Ready' &&
-    resource.status.observedGeneration === resource.metadata.generation
-  );
+  const { phase, observedGeneration } = resource.status ?? {};
+  if (observedGeneration !== resource.metadata.generation) return false;
+  const serves =
+    servingPhases.has(phase ?? '') && findCondition(resource, 'Ready')?.status === 'True';
+  return phase === 'Ready' || serves;
 }
 
 export function isBeingDeleted(resource: Resource): boolean {

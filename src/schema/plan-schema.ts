@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Field, SchemaDefinitionSpec } from '../contract/kinds.ts';
-import { foreignKeyName, recordTableName, schemaPath } from './compile.ts';
+import { foreignKeyName, recordTableName } from './compile.ts';
 import type { DesiredSchema } from './desired-schema.ts';
 import type { ChangeClass, SchemaChange } from './diff.ts';
 import { canonical, diffSchemas } from './diff.ts';
@@ -19,10 +19,16 @@ import { planRebuild } from './plan-rebuild.ts';
 import type { PlanStep } from './plan-step.ts';
 import { planStep } from './plan-step.ts';
 import { checkOf, columnDefinition, plannedIndexes } from './record-table.ts';
-import { rowPolicy } from './row-policy.ts';
 import type { ReferenceTarget, SchemaReference } from './schema-references.ts';
 import { columnTypesOf, planReferences } from './schema-references.ts';
-import { createTable, historyAndAudit, rowLevelSecurity, syncHistory } from './table-ddl.ts';
+import {
+  createTable,
+  historyAndAudit,
+  rowLevelSecurity,
+  syncHistory,
+  tableRights,
+  watchDeletes,
+} from './table-ddl.ts';
 
 /** What the database has of a schema now. */
 export interface LiveTable {
@@ -65,6 +71,8 @@ export interface PlanInput {
   readonly revision?: number;
   /** Active schemas by path: where references lead. */
   readonly targets: ReadonlyMap<string, ReferenceTarget>;
+  /** Somebody froze it by hand, whatever its spec says. */
+  readonly frozen?: boolean;
 }
 
 /**
@@ -85,7 +93,7 @@ export function planSchema(input: PlanInput): SchemaPlan {
     return refused === undefined ? plan : { ...plan, steps: [], refused };
   }
   const { changes, steps } = planUpdate(input, active, place, revision);
-  const refused = refusalOf(changes) ?? frozenRefusal(active.spec, desired.spec);
+  const refused = refusalOf(changes) ?? frozenRefusal(input, active.spec);
   const done = refused === undefined ? steps : [];
   return {
     ...place,
@@ -103,7 +111,7 @@ interface Place {
 }
 
 function planUpdate(
-  { desired, targets, live }: PlanInput,
+  { desired, targets, live, frozen }: PlanInput,
   active: NonNullable<PlanInput['active']>,
   { pgTable, references }: Place,
   revision: number,
@@ -128,14 +136,11 @@ function planUpdate(
   const table = quoteQualified(pgNamespace, pgTable);
   const rebuilt = diff.changes.some(({ kind }) => kind === 'changePartitioning');
   const typeOf = desiredType;
-  const place = { ...desired, path: schemaPath({ ...desired, version: desired.spec.version }) };
-  const samePolicy =
-    rowPolicy(place, active.spec, before) === rowPolicy(place, desired.spec, after);
   const steps = rebuilt
     ? planRebuild({ desired, pgTable, references, typeOf })
     : planChange({
         ...{ diff, active, desired: desired.spec, pgNamespace, pgTable, activeType, desiredType },
-        ...{ references, samePolicy },
+        references,
         syncHistory: syncHistory({ ...desired, spec: active.spec }, pgTable, active.revision),
       });
   const known = new Set(active.spec.fields.map(({ name }) => name));
@@ -150,16 +155,14 @@ function planUpdate(
     steps: [
       ...followed.flatMap((reference) => referenceRights(desired, reference, 'change')),
       ...steps,
-      ...(steps.some(({ mode }) => mode === 'swap')
-        ? lastSteps(desired, table, pgTable, after, revision, 'swap')
-        : [nameRevision(desired, pgTable, revision)]),
+      ...lastSteps(desired, table, pgTable, after, revision, 'swap', frozen),
     ],
   };
 }
 
 /** Until the table serves nobody waits for it: all of it is made in one transaction. */
 function planCreation(input: PlanInput, { pgTable, references }: Place, revision: number) {
-  const { desired, targets, live } = input;
+  const { desired, targets, live, frozen } = input;
   const table = quoteQualified(desired.pgNamespace, pgTable);
   const columnTypes = columnTypesOf(desired, targets);
   const typeOf = (field: Field): string => columnTypes.get(field.name) ?? 'text';
@@ -197,7 +200,7 @@ function planCreation(input: PlanInput, { pgTable, references }: Place, revision
          references ${target} (${quoteIdentifier(reference.targetColumn)})`,
     );
   }
-  return [...steps, ...lastSteps(desired, table, pgTable, columnTypes, revision, 'change')];
+  return [...steps, ...lastSteps(desired, table, pgTable, columnTypes, revision, 'change', frozen)];
 }
 
 function partitionKeyOf({ spec }: DesiredSchema): string | undefined {
@@ -249,16 +252,8 @@ function referenceRights(
       grant select on ${target} to ${role}`;
     steps.push(planStep(mode, `read the target of ${reference.column}`, sql));
   }
-  const sql = `create or replace trigger velocity_propagate_delete after update on ${target}
-    referencing old table as old_rows new table as new_rows for each statement execute function platform.propagate_delete()`;
   const name = `watch deletes of the target of ${reference.column}`;
-  return [...steps, planStep(mode, name, sql, { lock: 'SHARE ROW EXCLUSIVE' })];
-}
-
-/** The table is as it was, and history names the new revision: no lock is taken on records. */
-function nameRevision(desired: DesiredSchema, pgTable: string, revision: number): PlanStep {
-  const sql = syncHistory(desired, pgTable, revision);
-  return planStep('swap', 'name the revision in history', sql, { lock: 'none', blocks: false });
+  return [...steps, planStep(mode, name, watchDeletes(target), { lock: 'SHARE ROW EXCLUSIVE' })];
 }
 
 function lastSteps(
@@ -268,14 +263,15 @@ function lastSteps(
   columnTypes: ReadonlyMap<string, string>,
   revision: number,
   mode: 'change' | 'swap',
+  frozen: boolean | undefined,
 ): PlanStep[] {
-  const role = quoteIdentifier(desired.pgRole);
   const { pgNamespace, spec } = desired;
+  const isFrozen = frozen === true || spec.lifecycle?.frozen === true;
   const partitions = syncPartitions({ pgNamespace, pgTable }, spec, { table: pgTable });
   return [
     planStep(mode, 'row-level security', rowLevelSecurity(desired, table, columnTypes)),
     planStep(mode, 'history and audit', historyAndAudit(desired, pgTable, revision)),
-    planStep(mode, 'rights', `grant select, insert, update on ${table} to ${role}`),
+    planStep(mode, 'rights', tableRights(table, desired.pgRole, isFrozen)),
     ...(partitions === undefined ? [] : [planStep(mode, 'partitions', partitions)]),
   ];
 }
@@ -292,15 +288,15 @@ function refusalOf(changes: readonly SchemaChange[]): SchemaPlan['refused'] {
 
 /** A frozen schema changes in one thing alone: that it is no longer frozen, or from now on. */
 function frozenRefusal(
+  { desired: { spec, name, namespace }, frozen }: PlanInput,
   active: SchemaDefinitionSpec,
-  desired: SchemaDefinitionSpec,
 ): SchemaPlan['refused'] {
-  if (active.lifecycle?.frozen !== true || desired.lifecycle?.frozen !== true) return undefined;
-  if (canonical(active) === canonical(desired)) return undefined;
-  return {
-    reason: 'Frozen',
-    message: 'the schema is frozen: changes wait until spec.lifecycle.frozen is lifted',
-  };
+  const bySpec = active.lifecycle?.frozen === true && spec.lifecycle?.frozen === true;
+  if ((!bySpec && frozen !== true) || canonical(active) === canonical(spec)) return undefined;
+  const lifted = bySpec
+    ? 'spec.lifecycle.frozen is lifted'
+    : `somebody runs: velocity schema unfreeze ${name} -n ${namespace}`;
+  return { reason: 'Frozen', message: `the schema is frozen: changes wait until ${lifted}` };
 }
 
 function worstOf(parts: readonly { readonly class: ChangeClass }[]): ChangeClass {

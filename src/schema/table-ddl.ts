@@ -1,4 +1,5 @@
 import type { Field } from '../contract/kinds.ts';
+import { propagateTrigger } from './compare-shapes.ts';
 import { historyTableName, schemaPath } from './compile.ts';
 import type { DesiredSchema } from './desired-schema.ts';
 import { postgresName, quoteIdentifier, quoteLiteral, quoteQualified } from './identifier.ts';
@@ -60,6 +61,19 @@ export function rowLevelSecurity(
     create policy velocity_records on ${table} using (${condition}) with check (${condition})`;
 }
 
+/** What the domain's role may do; a frozen table is read only, for it and so for the API. */
+export function tableRights(table: string, pgRole: string, frozen: boolean): string {
+  const role = quoteIdentifier(pgRole);
+  if (!frozen) return `grant select, insert, update on ${table} to ${role}`;
+  return `grant select on ${table} to ${role}; revoke insert, update on ${table} from ${role}`;
+}
+
+/** Deletes of the records of `target` are followed to whoever refers to them. */
+export function watchDeletes(target: string): string {
+  return `create or replace trigger ${propagateTrigger} after update on ${target}
+    referencing old table as old_rows new table as new_rows for each statement execute function platform.propagate_delete()`;
+}
+
 /** The history of the record table, and the triggers that write it. Each event has its own. */
 export function historyAndAudit(desired: DesiredSchema, pgTable: string, revision: number): string {
   const table = quoteQualified(desired.pgNamespace, pgTable);
@@ -99,5 +113,6 @@ export function syncHistory(desired: DesiredSchema, pgTable: string, revision: n
   const literals = [desired.pgNamespace, pgTable, history, desired.organisation, path]
     .map(quoteLiteral)
     .join(', ');
-  return `select platform.sync_history(${literals}, ${revision}, ${audited})`;
+  const table = [desired.pgNamespace, pgTable].map(quoteLiteral).join(', ');
+  return `select platform.sync_history(${literals}, ${revision}, ${audited}); select platform.note_history(${table})`;
 }

@@ -25,6 +25,11 @@ const codes: Readonly<Record<string, readonly [ErrorCode, string, hint?: string]
     'The delete would reach more than 10,000 other records.',
     'Delete the records that refer to it in portions first.',
   ],
+  VE013: [
+    'SCHEMA_FROZEN',
+    'Records that refer to this one would change with it, and their schema is frozen.',
+    'Let the schema go, or change those records first.',
+  ],
   VE020: [
     'UNIQUE_CONSTRAINT_VIOLATION',
     'A record with this id existed and was purged.',

@@ -1,3 +1,5 @@
+export { detectDrift } from './detect-drift.ts';
+export { maintainPartitions } from './maintain-partitions.ts';
 export { reconcileApiKey } from './reconcile-api-key.ts';
 export { reconcileApplication } from './reconcile-application.ts';
 export { reconcileDomain } from './reconcile-domain.ts';

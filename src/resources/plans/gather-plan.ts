@@ -9,6 +9,7 @@ import type { ActiveRevision } from './sql/active-revisions.ts';
 import { findActiveRevisions, findNextRevision } from './sql/active-revisions.ts';
 import type { DomainRow } from './sql/find-domain.ts';
 import { findDomain } from './sql/find-domain.ts';
+import { findFreezes } from './sql/freezes.ts';
 import { findReferrers } from './sql/referrers.ts';
 import type { KnownVersion } from './sql/schema-versions.ts';
 import { findKnownVersions } from './sql/schema-versions.ts';
@@ -22,6 +23,8 @@ export interface GatheredPlan {
   /** Paths of schemas that it refers to and that are not served yet. */
   readonly missing: readonly string[];
   readonly plan: SchemaPlan;
+  /** By hand, whatever its spec says. */
+  readonly frozen: boolean;
 }
 
 /**
@@ -50,7 +53,8 @@ export async function gatherPlan(
       .filter(isReferable)
       .map((found) => [schemaPath({ ...found, version: found.spec.version }), found]),
   );
-  const plan = planSchema({ desired, active, live, revision, targets });
+  const frozen = (await findFreezes(tx, [own])).length > 0;
+  const plan = planSchema({ desired, active, live, revision, targets, frozen });
   const refused =
     refusalOf(schema, known) ?? (await retirementRefusal(tx, schema, domain.pgNamespace, pgTable));
   return {
@@ -58,6 +62,7 @@ export async function gatherPlan(
     active,
     beside: served.filter((one) => one !== active),
     missing: missingTargets(desired, targets),
+    frozen,
     plan: refused === undefined ? plan : { ...plan, steps: [], refused },
   };
 }

@@ -1,0 +1,111 @@
+import type { ActiveRevision } from '../../resources/plans/sql/active-revisions.ts';
+import { findActiveRevisions } from '../../resources/plans/sql/active-revisions.ts';
+import type { DriftItem, ShapePart } from '../../schema/compare-shapes.ts';
+import { compareShapes } from '../../schema/compare-shapes.ts';
+import { historyTableName, referencePath, schemaPath } from '../../schema/compile.ts';
+import { idsTableName } from '../../schema/partitioning.ts';
+import type { Pool, Transaction } from '../../store/pool.ts';
+import { readTableShapes } from '../../store/table-shape.ts';
+import type { ComparedRevision } from '../sql/drift.ts';
+import { findCompared, findFormerReaders, putShape } from '../sql/drift.ts';
+import { makeExpectedShape, modelOf } from './expected-shape.ts';
+
+export interface Compared {
+  readonly revision: ComparedRevision;
+  readonly items: readonly DriftItem[];
+}
+
+/**
+ * Holds the catalogue against these active revisions. What a change is doing right now is not looked
+ * at, and a difference counts only when it is still there at a second look, under the same revision.
+ */
+export async function compareSchemas(
+  pool: Pool,
+  revisions: readonly ComparedRevision[],
+): Promise<Compared[]> {
+  const settled = revisions.filter(({ changing }) => !changing);
+  const expected = await expectShapes(pool, settled);
+  const first = await differences(pool, settled, expected);
+  const suspects = first.filter(({ items }) => items.length > 0);
+  const confirmed = new Map<ComparedRevision, readonly DriftItem[]>();
+  for (const { revision } of suspects) {
+    const now = (await findCompared(pool, revision)).find(
+      ({ version }) => version === revision.version,
+    );
+    if (now?.revision !== revision.revision || now.changing || now.frozen !== revision.frozen)
+      continue;
+    const [again] = await differences(pool, [revision], expected);
+    if (again !== undefined) confirmed.set(revision, again.items);
+  }
+  return first.flatMap(({ revision, items }) => {
+    if (items.length === 0) return [{ revision, items }];
+    const known = confirmed.get(revision);
+    return known === undefined ? [] : [{ revision, items: known }];
+  });
+}
+
+type Shapes = ReadonlyMap<ComparedRevision, readonly ShapePart[]>;
+
+/** The shapes that the revisions' plans of creation make; kept ones where the plan is still the same. */
+async function expectShapes(pool: Pool, revisions: readonly ComparedRevision[]): Promise<Shapes> {
+  const shapes = new Map<ComparedRevision, readonly ShapePart[]>();
+  const targets = await findActiveRevisions(pool, revisions.flatMap(targetsOf));
+  const byPath = new Map(
+    targets.map((found) => [schemaPath({ ...found, version: found.spec.version }), found]),
+  );
+  for (const revision of revisions) {
+    const wanted = new Set(pathsOf(revision));
+    const own = new Map([...byPath].filter(([path]) => wanted.has(path)));
+    const model = modelOf(revision, own, revision.frozen);
+    if (model.madeBy === revision.madeBy && revision.shape !== null) {
+      shapes.set(revision, revision.shape);
+      continue;
+    }
+    const shape = await makeExpectedShape(pool, model);
+    await putShape(pool, revision, { madeBy: model.madeBy, shape });
+    shapes.set(revision, shape);
+  }
+  return shapes;
+}
+
+async function differences(
+  tx: Transaction,
+  revisions: readonly ComparedRevision[],
+  expected: Shapes,
+): Promise<Compared[]> {
+  const tables = revisions.map(({ pgNamespace, pgTable, name, version }) => {
+    const historyTable = historyTableName(name, version);
+    const idsTable = idsTableName(pgTable);
+    return { pgNamespace, pgTable, historyTable, idsTable, unnamed: [pgNamespace] };
+  });
+  const actual = await readTableShapes(tx, tables);
+  const compared: Compared[] = [];
+  for (const [place, revision] of revisions.entries()) {
+    const { referred } = revision;
+    const needed = new Set(revision.needed);
+    const compare = (readers: ReadonlySet<string>): DriftItem[] =>
+      compareShapes(expected.get(revision) ?? [], actual[place] ?? [], {
+        referred,
+        readers,
+        needed,
+      });
+    let items = compare(needed);
+    if (items.some(({ kind, difference }) => kind === 'right' && difference === 'unexpected')) {
+      items = compare(new Set([...needed, ...(await findFormerReaders(tx, revision))]));
+    }
+    compared.push({ revision, items });
+  }
+  return compared;
+}
+
+function pathsOf({ spec }: ActiveRevision): string[] {
+  return spec.fields.flatMap(({ ref }) => (ref === undefined ? [] : [referencePath(ref)]));
+}
+
+function targetsOf({ spec }: ActiveRevision): { namespace: string; name: string }[] {
+  return spec.fields.flatMap(({ ref }) =>
+    ref === undefined
+      ? []
+      : [{ namespace: `${ref.org}-${ref.app}-${ref.domain}`, name: ref.object }],
+  );
+}
