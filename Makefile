@@ -33,7 +33,7 @@ lint: packages ## types, lint and format, changing nothing
 fmt: packages ## format, sort imports and apply safe fixes
 	@scripts/step.sh 'format' biome check --write .
 
-bench: packages ## measure against a hand-written service (about 5 min)
+bench: packages temporal ## measure against a hand-written service (5 min); ARGS="--changes" while schemas change
 	@node bench/main.ts $(ARGS)
 
 clean: ## remove what was built or installed here; .velocity (your data) and the cache stay

@@ -3,6 +3,7 @@ import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findFreePort } from '../src/process/dev/ports.ts';
+import { benchChanges } from './changes/bench-changes.ts';
 import { actor } from './fixture/manifests.ts';
 import { provision } from './fixture/provision.ts';
 import { bulkRows } from './load/requests.ts';
@@ -41,7 +42,9 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   try {
-    await bench(options);
+    const into = { say, resultsFolder: join(root, 'bench/results') };
+    if (options.section === 'changes') await benchChanges(options, into);
+    else await bench(options);
     return 0;
   } catch (error) {
     process.stderr.write(`bench: ${(error as Error).stack}\n`);

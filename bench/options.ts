@@ -3,12 +3,18 @@ import type { Operation } from './load/messages.ts';
 import { operations } from './load/messages.ts';
 
 export interface BenchOptions {
+  /** What is measured: the API against a hand-written one, changes under traffic, or many schemas. */
+  readonly section: 'api' | 'changes' | 'schemas';
   readonly only: readonly Operation[];
   readonly rounds: number;
   readonly secondsPerRound: number;
   readonly connections: number;
-  /** Records loaded before anything is measured. */
+  /** Records that are there before anything is measured. */
   readonly records: number;
+  /** Schemas that are applied at once. */
+  readonly schemas: number;
+  /** Requests that become due each second while schemas change. */
+  readonly ratePerS: number;
   /** Writes bench/results: only of a whole run, since figures of others cannot be compared. */
   readonly keepResults: boolean;
   /** Where Node's CPU profile of the API goes. */
@@ -26,14 +32,19 @@ Options:
   --seconds N       length of one round (4)
   --connections N   connections of the loader (32)
   --records N       records loaded first (100000)
-  --quick           2 rounds of 1.5 s over 20,000 records
+  --quick           2 rounds of 1.5 s over 20,000 records; of changes, 50,000 records
+  --changes         twenty changes of a table of 1,000,000 records under traffic instead (10 min)
+  --rate N          requests a second while it changes (300)
+  --schemas N       N SchemaDefinitions applied at once instead: time, memory (1,000: 2 min)
   --profile DIR     write a CPU profile of Velocity's API to DIR
   -h, --help        print this
 
-Without options the figures are kept in bench/results.
+Without options, or with --changes or --schemas alone, the figures are kept in bench/results.
 
-Example:
+Examples:
   make bench ARGS="--quick --only get,create"
+  make bench ARGS="--changes"
+  make bench ARGS="--schemas 1000"
 `;
 
 /** Undefined when help was asked for; throws a sentence about what is wrong. */
@@ -47,22 +58,37 @@ export function readOptions(argv: readonly string[]): BenchOptions | undefined {
       connections: { type: 'string' },
       records: { type: 'string' },
       profile: { type: 'string' },
+      changes: { type: 'boolean', default: false },
+      schemas: { type: 'string' },
+      rate: { type: 'string' },
       quick: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
   if (values.help) return undefined;
-  const { quick, profile } = values;
+  const { quick, profile, changes } = values;
+  if (changes && values.schemas !== undefined) {
+    throw new Error('--changes and --schemas are measured one at a time');
+  }
+  const section = changes ? 'changes' : values.schemas === undefined ? 'api' : 'schemas';
   const only = values.only?.split(',').map(readOperation) ?? operations;
+  const records = changes ? (quick ? 50_000 : 1_000_000) : quick ? 20_000 : 100_000;
   return {
+    section,
     only,
     rounds: readNumber('rounds', values.rounds, quick ? 2 : 5),
     secondsPerRound: readNumber('seconds', values.seconds, quick ? 1.5 : 4),
     connections: readNumber('connections', values.connections, 32),
-    records: readNumber('records', values.records, quick ? 20_000 : 100_000),
-    keepResults: argv.length === 0,
+    records: readNumber('records', values.records, records),
+    schemas: readNumber('schemas', values.schemas, 1_000),
+    ratePerS: readNumber('rate', values.rate, 300),
+    keepResults: argv.length === 0 || (argv.length === 1 && changes) || isOnlySchemas(argv),
     profileFolder: profile,
   };
+}
+
+function isOnlySchemas(argv: readonly string[]): boolean {
+  return argv.length === 2 && argv[0] === '--schemas';
 }
 
 function readOperation(name: string): Operation {

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { count, round, table } from './markdown.ts';
 import type { Figures, Line } from './measure.ts';
 
 /** What is wanted of each figure; the report says which are missed. */
@@ -160,22 +161,4 @@ function rounded({ reqPerS, p50Ms, p99Ms, cpuUs, databaseCpuUs }: Figures): Figu
     cpuUs: Math.round(cpuUs),
     databaseCpuUs: Math.round(databaseCpuUs),
   };
-}
-
-function table(headings: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const widths = headings.map((heading, column) =>
-    Math.max(heading.length, 3, ...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))).join(' | ')} |`;
-  const rule = `| ${widths.map((width, at) => (at === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`)).join(' | ')} |`;
-  return [line(headings), rule, ...rows.map(line)];
-}
-
-function round(value: number, digits: number): number {
-  return Number(value.toFixed(digits));
-}
-
-function count(value: number): string {
-  return Math.round(value).toLocaleString('en-US');
 }

@@ -21,6 +21,8 @@ export interface Connection {
 const statusAt = 'HTTP/1.1 '.length;
 const headersEnd = Buffer.from('\r\n\r\n');
 const lengthHeader = Buffer.from('\r\ncontent-length: ');
+/** Answers that have no body, and so no length. */
+const bodiless = new Set(['204', '304']);
 
 export async function openConnection(
   port: number,
@@ -73,6 +75,8 @@ function open(port: number): Promise<Socket> {
 function answerEnd(bytes: Buffer): number | undefined {
   const headers = bytes.indexOf(headersEnd);
   if (headers === -1) return undefined;
+  if (bodiless.has(bytes.toString('latin1', statusAt, statusAt + 3)))
+    return headers + headersEnd.length;
   const at = bytes.indexOf(lengthHeader);
   if (at === -1 || at > headers) throw new Error('an answer without Content-Length');
   const from = at + lengthHeader.length;

@@ -1,4 +1,5 @@
 import { newOrder, orderPath, statuses } from '../fixture/order.ts';
+import { bare, withBody } from './http-text.ts';
 import type { Operation, Target } from './messages.ts';
 
 /** Rows of one bulk request. */
@@ -43,7 +44,7 @@ export function requestsOf(
       return {
         next: () => {
           const id = ids[Math.floor(Math.random() * ids.length)];
-          return { text: head('GET', `${orderPath}/${id}`, target), status: 200 };
+          return { text: bare('GET', `${orderPath}/${id}`, target), status: 200 };
         },
       };
     case 'list':
@@ -51,7 +52,7 @@ export function requestsOf(
         next: () => {
           const status = statuses[turn++ % statuses.length];
           const query = `filter[status]=${status}&sort=-ordered_on&limit=50`;
-          return { text: head('GET', `${orderPath}?${encodeURI(query)}`, target), status: 200 };
+          return { text: bare('GET', `${orderPath}?${encodeURI(query)}`, target), status: 200 };
         },
       };
     case 'create':
@@ -93,17 +94,4 @@ export function requestsOf(
         },
       };
   }
-}
-
-function head(method: string, path: string, target: Target): string {
-  return `${start(method, path, target)}\r\n`;
-}
-
-function withBody(method: string, path: string, target: Target, body: string, more = ''): string {
-  const length = Buffer.byteLength(body);
-  return `${start(method, path, target)}${more}Content-Type: application/json\r\nContent-Length: ${length}\r\n\r\n${body}`;
-}
-
-function start(method: string, path: string, target: Target): string {
-  return `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1:${target.port}\r\nAuthorization: Bearer ${target.key}\r\n`;
 }

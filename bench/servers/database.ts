@@ -38,6 +38,7 @@ export interface BenchDatabase {
   readonly folder: string;
   readonly apiUrl: string;
   readonly operatorUrl: string;
+  readonly superuserUrl: string;
   /** As the superuser, who sees through row-level security. */
   query<Row extends pg.QueryResultRow>(text: string): Promise<Row[]>;
   /** CPU seconds of all its backends so far. */
@@ -68,6 +69,7 @@ export async function startDatabase(): Promise<BenchDatabase> {
     folder,
     apiUrl: url('velocity_api'),
     operatorUrl: url('velocity_operator'),
+    superuserUrl: url(superuserName),
     query: async <Row extends pg.QueryResultRow>(text: string) =>
       (await client.query<Row>(text)).rows,
     cpuSeconds: () => readChildrenCpuSeconds(server.identity.pid),

@@ -51,13 +51,17 @@ export async function activateRevision(
     const active = served.find(({ spec }) => spec.version === version);
     if (active?.generation === generation) return active.revision;
     if (plan.hash !== planHash || active?.revision !== gathered.active?.revision) return undefined;
-    for (const { mode, sql } of plan.steps) if (mode === 'swap') await tx.query({ text: sql });
     const { spec } = schema;
     const { namespace, name } = ref;
     const place = { pgNamespace, pgTable };
     await replaceReferences(tx, place, plan.references);
     await setPlanState(tx, { ref, planHash, state: 'applied' });
-    return insertRevision(tx, { namespace, name, version, generation, spec, planHash, ...place });
+    const made = { namespace, name, version, generation, spec, planHash, ...place };
+    const revision = await insertRevision(tx, made);
+    // Everybody waits from the first of these to the commit, so they are one round trip and the last.
+    const swap = plan.steps.filter(({ mode }) => mode === 'swap').map(({ sql }) => sql);
+    if (swap.length > 0) await tx.query({ text: swap.join(';\n') });
+    return revision;
   });
   if (revision === undefined) return changedMeanwhile;
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure } from '@temporalio/common';
 import type { ResourceRef } from '../contract/names.ts';
 import type { Transaction } from '../store/pool.ts';
@@ -7,8 +8,11 @@ import type { Job } from './durable.ts';
 import { gatherSchema } from './gather-schema.ts';
 import { runDdl } from './run-ddl.ts';
 
-/** Rows of one transaction: some 50 ms, which is how long a writer of one of them may wait. */
-const batchSizeMax = 2_000;
+/** Rows of one transaction: as many as take so long, which is how long a writer of one may wait. */
+const batchMs = 20;
+const batchSize = { first: 500, min: 250, max: 2_000 } as const;
+/** Rest after each batch, as a share of its time: requests find half of one core free, and the disk. */
+const restShare = 1;
 /** One activity works this long, so that the workflow can say how far it is. */
 const sliceMs = 20_000;
 /** Before every id that a record can have. */
@@ -50,21 +54,32 @@ export async function backfillRecords(
   if (sql === undefined) throw new Error(`the plan has no step ${step}`);
   reached = { ...reached, records: plan.rows };
   const until = performance.now() + sliceMs;
+  let size: number = batchSize.first;
   while (!reached.done && performance.now() < until) {
     job?.signal.throwIfAborted();
-    const batch = await fillBatch(deps, { sql, planHash, after: reached.after }, job?.signal);
+    const startedAt = performance.now();
+    const batch = await fillBatch(deps, { sql, planHash, after: reached.after, size }, job?.signal);
+    const tookMs = performance.now() - startedAt;
     reached = {
       ...reached,
       after: batch.last ?? reached.after,
       seen: reached.seen + batch.seen,
       filled: reached.filled + batch.filled,
-      done: batch.seen < batchSizeMax,
+      done: batch.seen < size,
     };
     job?.progress(reached);
+    size = nextSize(size, tookMs);
+    if (!reached.done) await sleep(tookMs * restShare);
   }
   const message = `fills in existing records: ${reached.seen} of about ${Math.max(plan.rows, reached.seen)}`;
   await concludeNotReady(deps, schema, { phase: 'Provisioning', reason: 'Applying', message });
   return reached;
+}
+
+/** Towards the size that takes `batchMs`, at most twice as many as before. */
+function nextSize(size: number, tookMs: number): number {
+  const wanted = size * Math.min(2, batchMs / tookMs);
+  return Math.round(Math.min(batchSize.max, Math.max(batchSize.min, wanted)));
 }
 
 interface FilledBatch {
@@ -76,22 +91,23 @@ interface FilledBatch {
 
 async function fillBatch(
   deps: ActivityDeps,
-  { sql, planHash, after }: { sql: string; planHash: string; after: string },
+  batch: { sql: string; planHash: string; after: string; size: number },
   signal: AbortSignal | undefined,
 ): Promise<FilledBatch> {
+  const { sql, planHash, after, size } = batch;
   const fill = async (tx: Transaction): Promise<FilledBatch> => {
     await tx.query({
       text: `select set_config('velocity.migration', $1::text, true)`,
       values: [planHash],
     });
-    const { rows } = await tx.query<FilledBatch>({ text: sql, values: [after, batchSizeMax] });
-    const [batch] = rows;
+    const { rows } = await tx.query<FilledBatch>({ text: sql, values: [after, size] });
+    const [filled] = rows;
     // A policy or a trigger that swallows rows would leave them without a value in silence.
-    if (batch === undefined || batch.filled !== batch.planned) {
-      const message = `a batch filled in ${batch?.filled} of ${batch?.planned} records`;
+    if (filled === undefined || filled.filled !== filled.planned) {
+      const message = `a batch filled in ${filled?.filled} of ${filled?.planned} records`;
       throw ApplicationFailure.nonRetryable(message, 'BackfillFellShort');
     }
-    return batch;
+    return filled;
   };
   return runDdl(deps, fill, signal);
 }

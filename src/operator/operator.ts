@@ -46,6 +46,8 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
   const settled = new Set<string>();
   /** What was asked of each key when its workflow was last started. */
   const started = new Map<string, string>();
+  /** Whether the last start failed. */
+  let temporalFailed = false;
   /** How often a key was put off in a row. */
   const putOff = new Map<string, number>();
 
@@ -106,9 +108,19 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     try {
       await options.starter.start(workflow, resource);
     } catch (cause) {
+      temporalFailed = true;
       throw new StartFailure(cause);
     }
     observe({ type: 'workflow.started', workflow, workflowId });
+    if (temporalFailed) startAgain();
+  }
+
+  /** It may be another Temporal that has come back, one that knows of nothing that was under way. */
+  function startAgain(): void {
+    temporalFailed = false;
+    const underWay = [...started.keys()].filter((key) => !settled.has(key));
+    started.clear();
+    for (const key of underWay) wake(key);
   }
 
   /** What waited for this resource may go on; what it held up by being there, too. */

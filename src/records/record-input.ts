@@ -2,8 +2,8 @@ import type { Access } from '../auth/access.ts';
 import type { Problem } from '../errors.ts';
 import { VelocityError, validationError } from '../errors.ts';
 import type { CompiledField, CompiledSchema } from '../schema/compile.ts';
-import { comparisonProblems, hiddenProblem } from './comparison.ts';
 import { recordValidator } from './record-validator.ts';
+import { hiddenProblem, ruleProblems } from './rule-problems.ts';
 import { sameFieldValue } from './same-value.ts';
 
 export type RecordValues = Readonly<Record<string, unknown>>;
@@ -68,16 +68,14 @@ export function validateNew(
     const given = body[field.name];
     values[field.name] = given === undefined ? (field.spec.default ?? null) : given;
   }
-  const problems = recordValidator(schema)(values);
-  const compared = comparisonProblems(schema, access, values);
-  if (problems.length + compared.length > 0) refuse(schema, [...problems, ...compared], access);
+  refuse(schema, ruleProblems(schema, access, values, recordValidator(schema)(values)), access);
   return values;
 }
 
 /** A change of some fields, as far as it can be judged without the record. */
 export function validatePatch(schema: CompiledSchema, access: Access, patch: RecordValues): void {
   requireWritable(schema, access, patch);
-  refuse(schema, recordValidator(schema)(patch), access);
+  refuse(schema, ruleProblems(schema, access, patch, recordValidator(schema)(patch)), access);
 }
 
 /** As much as one body may bring: patches must not grow a value beyond it, one after the other. */
@@ -103,8 +101,7 @@ export function validateChanged(
 ): void {
   const after = { ...before, ...changes };
   const problems = [
-    ...recordValidator(schema)(changes),
-    ...comparisonProblems(schema, access, after),
+    ...ruleProblems(schema, access, after, recordValidator(schema)(changes)),
     ...oversizedJson(schema, changes),
     ...Object.keys(changes)
       .map((name) => schema.fields.get(name))
@@ -126,13 +123,11 @@ export function validateChanged(
 
 /** Whether a patch can be written without reading the record first. */
 export function needsRecord(schema: CompiledSchema, patch: RecordValues): boolean {
-  const compared = (schema.spec.validations ?? []).some(
-    (rule) =>
-      (rule.left !== undefined && rule.left in patch) ||
-      (rule.right !== undefined && rule.right in patch),
+  const judged = schema.rules.some(
+    ({ fields }) => fields.some((name) => name in patch) && !fields.every((name) => name in patch),
   );
   return (
-    compared ||
+    judged ||
     Object.entries(patch).some(([name, value]) => {
       const field = schema.fields.get(name);
       // A merge patch of an object goes into the object that is there (RFC 7396).

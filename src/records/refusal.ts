@@ -2,6 +2,8 @@ import type { Access } from '../auth/access.ts';
 import { VelocityError } from '../errors.ts';
 import type { CompiledSchema } from '../schema/compile.ts';
 import { fieldsBehind } from '../schema/compile.ts';
+import { ruleName } from '../schema/validation-rule.ts';
+import { ruleProblem } from './rule-problems.ts';
 
 /**
  * A database refusal in the terms of the schema: which fields, if the caller may know of them. A
@@ -14,6 +16,12 @@ export function explainRefusal(error: unknown, schema: CompiledSchema, access: A
     field?: string;
   };
   if (constraint === undefined && field === undefined) return error;
+  const broken = schema.rules.find((rule) => ruleName(schema.pgTable, rule) === constraint);
+  if (broken !== undefined) {
+    const problems = [ruleProblem(broken, access)];
+    const message = `The record is not a valid ${schema.name} ${schema.version}.`;
+    return new VelocityError(error.code, message, { cause: error.cause, details: { problems } });
+  }
   const fields = constraint !== undefined ? fieldsBehind(schema, constraint) : [field ?? ''];
   const known = fields.length > 0 && fields.every((name) => access.readable.has(name));
   const subject = known ? ` (${fields.join(', ')})` : '';

@@ -8,6 +8,8 @@ import type {
 import { columnType, isOrdered } from './column-type.ts';
 import { postgresName } from './identifier.ts';
 import { idsKeyName } from './partitioning.ts';
+import type { ValidationRule } from './validation-rule.ts';
+import { validationRules } from './validation-rule.ts';
 import type { VersionStanding } from './version-standing.ts';
 
 /** Where an active revision lives: everything `compileSchema` needs, as the database stores it. */
@@ -59,6 +61,8 @@ export interface CompiledSchema extends RevisionRow {
   /** User fields, then system columns, by name. */
   readonly fields: ReadonlyMap<string, CompiledField>;
   readonly userFields: readonly CompiledField[];
+  /** What every record has to meet. */
+  readonly rules: readonly ValidationRule[];
   /** Fields behind each named constraint and unique index, for errors that must name them. */
   readonly constraints: ReadonlyMap<string, readonly string[]>;
   /** Names prepared statements: changes with every revision. */
@@ -123,6 +127,10 @@ export function compileSchema(
     historyTable: historyTableName(row.name, version),
     userFields,
     fields: new Map([...userFields, ...systemFields].map((field) => [field.name, field])),
+    rules: validationRules(
+      row.spec,
+      ({ name }) => userFields.find((field) => field.name === name)?.columnType ?? 'text',
+    ),
     constraints: namedConstraints(row.pgTable, row.spec),
     statementPrefix: `${path}@${row.revision}`,
   };

@@ -15,6 +15,8 @@ export interface ChangeInput {
   readonly references: readonly SchemaReference[];
   /** Regenerates the triggers of history, so that they know backfills. */
   readonly syncHistory: string;
+  /** Whether every role sees the rows that it saw. */
+  readonly samePolicy: boolean;
 }
 
 /** A field of the new revision and where it is until the swap. */

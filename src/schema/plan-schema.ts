@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Field, SchemaDefinitionSpec } from '../contract/kinds.ts';
-import { foreignKeyName, recordTableName } from './compile.ts';
+import { foreignKeyName, recordTableName, schemaPath } from './compile.ts';
 import type { DesiredSchema } from './desired-schema.ts';
 import type { ChangeClass, SchemaChange } from './diff.ts';
 import { canonical, diffSchemas } from './diff.ts';
@@ -19,6 +19,7 @@ import { planRebuild } from './plan-rebuild.ts';
 import type { PlanStep } from './plan-step.ts';
 import { planStep } from './plan-step.ts';
 import { checkOf, columnDefinition, plannedIndexes } from './record-table.ts';
+import { rowPolicy } from './row-policy.ts';
 import type { ReferenceTarget, SchemaReference } from './schema-references.ts';
 import { columnTypesOf, planReferences } from './schema-references.ts';
 import {
@@ -136,11 +137,14 @@ function planUpdate(
   const table = quoteQualified(pgNamespace, pgTable);
   const rebuilt = diff.changes.some(({ kind }) => kind === 'changePartitioning');
   const typeOf = desiredType;
+  const place = { ...desired, path: schemaPath({ ...desired, version: desired.spec.version }) };
+  const samePolicy =
+    rowPolicy(place, active.spec, before) === rowPolicy(place, desired.spec, after);
   const steps = rebuilt
     ? planRebuild({ desired, pgTable, references, typeOf })
     : planChange({
         ...{ diff, active, desired: desired.spec, pgNamespace, pgTable, activeType, desiredType },
-        references,
+        ...{ references, samePolicy },
         syncHistory: syncHistory({ ...desired, spec: active.spec }, pgTable, active.revision),
       });
   const known = new Set(active.spec.fields.map(({ name }) => name));
@@ -155,7 +159,9 @@ function planUpdate(
     steps: [
       ...followed.flatMap((reference) => referenceRights(desired, reference, 'change')),
       ...steps,
-      ...lastSteps(desired, table, pgTable, after, revision, 'swap', frozen),
+      ...(steps.some(({ mode }) => mode === 'swap')
+        ? lastSteps(desired, table, pgTable, after, revision, 'swap', frozen)
+        : [nameRevision(desired, pgTable, revision), ...freezing(active.spec, desired, table)]),
     ],
   };
 }
@@ -254,6 +260,20 @@ function referenceRights(
   }
   const name = `watch deletes of the target of ${reference.column}`;
   return [...steps, planStep(mode, name, watchDeletes(target), { lock: 'SHARE ROW EXCLUSIVE' })];
+}
+
+/** The table is as it was, and history names the new revision: no lock is taken on records. */
+function nameRevision(desired: DesiredSchema, pgTable: string, revision: number): PlanStep {
+  const sql = syncHistory(desired, pgTable, revision);
+  return planStep('swap', 'name the revision in history', sql, { lock: 'none', blocks: false });
+}
+
+/** Who may write changes without a lock, too. */
+function freezing(active: SchemaDefinitionSpec, desired: DesiredSchema, table: string): PlanStep[] {
+  const isFrozen = desired.spec.lifecycle?.frozen === true;
+  if ((active.lifecycle?.frozen === true) === isFrozen) return [];
+  const sql = tableRights(table, desired.pgRole, isFrozen);
+  return [planStep('swap', 'rights', sql, { lock: 'none', blocks: false })];
 }
 
 function lastSteps(

@@ -11,6 +11,7 @@ import { defaultOf } from './record-table.ts';
  * From one revision to the next: only names, defaults and catalogue entries change, so it takes
  * milliseconds. Whatever changes its name passes through a `_next` name, so that two fields may swap
  * theirs. The caller adds policies, history and the revision itself, and commits all of it as one.
+ * Where the table stays as it is, there are no steps, and nobody is kept waiting.
  */
 export function planSwap(
   input: ChangeInput,
@@ -19,6 +20,7 @@ export function planSwap(
 ): PlanStep[] {
   const { pgNamespace, pgTable, diff, active } = input;
   const steps: PlanStep[] = [];
+  const first: PlanStep[] = [];
   const swap = (
     name: string,
     statements: readonly string[],
@@ -28,13 +30,16 @@ export function planSwap(
   };
   const alter = (text: string): string => `alter table ${table} ${text}`;
 
-  // Everybody else waits at this one lock, instead of meeting us half-way at several.
-  swap('lock the table', [`lock table ${table} in access exclusive mode`]);
-  swap('stop what only prepared', [
+  const stop = [
     `drop trigger if exists ${migrateTrigger} on ${table}`,
     `drop function if exists ${quoteQualified(pgNamespace, nextName(pgTable))}()`,
     `drop policy if exists velocity_records on ${table}`,
-  ]);
+  ];
+  first.push(
+    // Everybody else waits at this one lock, instead of meeting us half-way at several.
+    planStep('swap', 'lock the table', `lock table ${table} in access exclusive mode`),
+    planStep('swap', 'stop what only prepared', stop.join(';\n')),
+  );
 
   const indexes = comparedIndexes(input, placed);
   const gone = goneConstraints(input, placed);
@@ -98,7 +103,7 @@ export function planSwap(
       `select platform.reshape_history(${where}, ${names(from)}, ${names(to)}, ${names(columns)}, ${active.revision})`,
     ]);
   }
-  return steps;
+  return steps.length === 0 && input.samePolicy ? [] : [...first, ...steps];
 }
 
 /** What the column itself says of its values, after it has its name. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TestApi } from './api/test-api.ts';
@@ -202,6 +203,38 @@ describe('a schema changes while it serves', () => {
     await change({}, { indexes });
     await change({}, {});
     await expectSeeds();
+  });
+
+  it('answers a bulk that the change kept waiting by the new revision', async () => {
+    const waiting = async (count: number): Promise<void> => {
+      for (let tries = 0; tries < 400; tries++) {
+        const { rows } = await superuser.query(
+          `select count(*)::integer as n from pg_locks l join pg_class c on c.oid = l.relation
+            where c.relname = 'item_v1' and not l.granted and l.pid <> pg_backend_pid()`,
+        );
+        if (rows[0].n >= count) return;
+        await sleep(2);
+      }
+      throw new Error('nobody waits for the table');
+    };
+    await traffic.stop();
+    await superuser.query('begin');
+    await superuser.query(`lock table ${trailOf(api, 'item').table} in access share mode`);
+    const { name: _, ...maker } = fields.get('maker')!;
+    const changing = change({ maker: undefined, brand: { ...maker, renamedFrom: 'maker' } });
+    await waiting(1);
+    const record = { title: 'bulk meanwhile' };
+    const sent = send('POST', `${path}/bulk`, { body: [{ op: 'create', record }] });
+    await waiting(2);
+    await superuser.query('commit');
+    const [answer] = await Promise.all([sent, changing]);
+    expect(answer.statusCode, answer.body).toBe(200);
+    for (const seed of seeds) {
+      seed['brand'] = seed['maker'];
+      delete seed['maker'];
+    }
+    await expectSeeds();
+    traffic = startTraffic(send, path, traffic);
   });
 
   it('drops a field, whose values history keeps', async () => {

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +12,7 @@ import type { ResourceKey, ResourceStore } from '../../src/resources/store.ts';
 import type { Pool } from '../../src/store/pool.ts';
 import { openPool } from '../../src/store/pool.ts';
 import { createTestDatabase } from './postgres.ts';
+import { makeServerFolder } from './server-folder.ts';
 import { startTemporal } from './temporal.ts';
 
 const mainFile = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -30,6 +33,8 @@ export interface ControlPlane {
   readonly pool: Pool;
   /** The same database as a superuser, to look at everything. */
   readonly superuserUrl: string;
+  /** The same database as an API logs in to it. */
+  readonly apiDatabaseUrl: string;
   readonly store: ResourceStore;
   readonly temporal: Client;
   /** `host:port`. */
@@ -49,15 +54,26 @@ export interface ControlPlane {
   ): Promise<Resource | undefined>;
   /** Takes Temporal away with all that it knew; the answer brings an empty one back in its place. */
   loseTemporal(): Promise<() => Promise<void>>;
+  /** Takes Temporal away; the answer brings it back as it was, where it was to be kept. */
+  takeTemporalAway(): Promise<() => Promise<void>>;
   /** Ends every process, the database and Temporal. */
   stop(): Promise<void>;
 }
 
 export type CrashMoment = 'before' | 'after';
 
-export async function startControlPlane(): Promise<ControlPlane> {
-  const [database, firstTemporal] = await Promise.all([createTestDatabase(), startTemporal()]);
+/** `keepTemporal`: Temporal keeps what it knows in a file, so that it can come back as it was. */
+export async function startControlPlane(
+  options: { readonly keepTemporal?: boolean } = {},
+): Promise<ControlPlane> {
+  const folder = await makeServerFolder();
+  const kept = options.keepTemporal === true ? { databaseFile: join(folder, 'temporal.db') } : {};
+  const [database, firstTemporal] = await Promise.all([createTestDatabase(), startTemporal(kept)]);
   let temporal = firstTemporal;
+  const bringBack = async (): Promise<void> => {
+    const port = Number(temporal.address.split(':').at(-1));
+    temporal = await startTemporal({ port, ...kept });
+  };
   const pool = openPool({ connectionString: database.operatorUrl, application: 'test' });
   const store = openPostgresStore({ pool, connectionString: database.operatorUrl });
   const connection = await Connection.connect({ address: temporal.address });
@@ -77,6 +93,7 @@ export async function startControlPlane(): Promise<ControlPlane> {
   return {
     pool,
     superuserUrl: database.superuserUrl,
+    apiDatabaseUrl: database.apiUrl,
     store,
     temporal: new Client({ connection }),
     temporalAddress: () => temporal.address,
@@ -100,9 +117,14 @@ export async function startControlPlane(): Promise<ControlPlane> {
     },
     loseTemporal: async () => {
       await temporal.stop();
-      return async () => {
-        temporal = await startTemporal({ port: Number(temporal.address.split(':').at(-1)) });
-      };
+      for (const left of await readdir(folder)) {
+        if (left.startsWith('temporal.db')) await rm(join(folder, left));
+      }
+      return bringBack;
+    },
+    takeTemporalAway: async () => {
+      await temporal.stop();
+      return bringBack;
     },
     stop: async () => {
       await Promise.all([...running].map((each) => each.kill('SIGKILL')));
@@ -110,6 +132,7 @@ export async function startControlPlane(): Promise<ControlPlane> {
       await pool.close();
       await temporal.stop();
       await database.drop();
+      await rm(folder, { recursive: true, force: true });
     },
   };
 }

@@ -12,15 +12,19 @@ export interface TestTemporal {
   readonly stop: () => Promise<void>;
 }
 
-/** A Temporal dev server of the caller's own, in memory; up in about half a second. */
+/**
+ * A Temporal dev server of the caller's own, up in about half a second. It keeps what it knows in
+ * memory, or in a file of the caller's that outlives it.
+ */
 export async function startTemporal(
-  options: { readonly port?: number } = {},
+  options: { readonly port?: number; readonly databaseFile?: string } = {},
 ): Promise<TestTemporal> {
   const folder = await makeServerFolder();
   try {
     const server = await startTemporalServer({
       port: options.port ?? (await findFreePort()),
       logFile: join(folder, 'temporal.log'),
+      ...(options.databaseFile !== undefined && { databaseFile: options.databaseFile }),
       onSpawn: (identity) => recordServer(folder, identity),
     });
     return {

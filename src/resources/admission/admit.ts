@@ -7,6 +7,7 @@ import {
 } from './auth-strategies.ts';
 import { domainRoles, keyAddresses, namedSchemas, reservedRoles } from './bindings.ts';
 import { storableValues } from './characters.ts';
+import { schemaExpressions } from './expressions.ts';
 import { fieldConstraints } from './field-constraints.ts';
 import { fieldDefaults } from './field-defaults.ts';
 import { fieldNames } from './field-names.ts';
@@ -59,6 +60,7 @@ const rules: { readonly [K in Kind]: readonly Rule<ResourceOf<K>>[] } = {
     schemaIndexes,
     schemaPartitioning,
     schemaValidations,
+    schemaExpressions,
     searchFields,
     regulationRetention,
     schemaLifecycle,

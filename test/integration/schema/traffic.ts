@@ -10,11 +10,11 @@ export interface Traffic {
 
 /**
  * Writers and readers that go on while a schema changes. They use `title` alone, which every
- * revision has: whatever fails, fails because of the change.
+ * revision has: whatever fails, fails because of the change. `before` is what it goes on from.
  */
-export function startTraffic(send: Caller, path: string): Traffic {
-  const failures: string[] = [];
-  let requests = 0;
+export function startTraffic(send: Caller, path: string, before?: Traffic): Traffic {
+  const failures: string[] = [...(before?.failures ?? [])];
+  let requests = before?.requests() ?? 0;
   let stopped = false;
   const note = (what: string, answer: { statusCode: number; body: string }): void => {
     requests++;

@@ -1,0 +1,135 @@
+import fc from 'fast-check';
+import type pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Decimal } from '../../../src/cel/cel-type.ts';
+import type { CheckedCel } from '../../../src/cel/check.ts';
+import { checkCel } from '../../../src/cel/check.ts';
+import { decimalText, parseDecimal } from '../../../src/cel/decimal.ts';
+import { evaluateCel } from '../../../src/cel/evaluate.ts';
+import { instantText } from '../../../src/cel/instant.ts';
+import { celToSql } from '../../../src/cel/to-sql.ts';
+import { quoteLiteral } from '../../../src/schema/identifier.ts';
+import type { TestDatabase } from '../../support/postgres.ts';
+import { createTestDatabase } from '../../support/postgres.ts';
+import { connect } from '../records/trail.ts';
+import { columns, expressions, expressionTypes, fields, records } from './random-cel.ts';
+
+let database: TestDatabase;
+let client: pg.Client;
+
+/** More of them by `CEL_RUNS`; each run sends 150 expressions over 10 records in one statement. */
+const runs = Number(process.env['CEL_RUNS'] ?? 12);
+
+const environment = new Map([['self', fields]]);
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  client = await connect(database.operatorUrl);
+  const definitions = Object.entries(columns).map(([name, type]) => `"${name}" ${type}`);
+  await client.query(`create temporary table thing (n integer, ${definitions.join(', ')})`);
+});
+
+afterAll(async () => {
+  await client?.end();
+  await database?.drop();
+});
+
+function checked(source: string): CheckedCel {
+  const result = checkCel(source, environment);
+  if ('problems' in result) throw new Error(`${source}: ${JSON.stringify(result.problems)}`);
+  return result.ok;
+}
+
+/** One text for equal values, whoever computed them. */
+function shown(type: string, value: unknown): string | null {
+  if (value === null || value === undefined) return null;
+  if (type === 'decimal') return decimalText(value as Decimal);
+  if (type === 'timestamp') return instantText(value as bigint);
+  if (Array.isArray(value)) return JSON.stringify(value.map(String));
+  return Object.is(value, -0) ? '0' : String(value);
+}
+
+/** The same of what Postgres computed, which arrives as text. */
+function shownOf(type: string, text: string | null): string | null {
+  if (text === null) return null;
+  const decimal = type === 'decimal' ? parseDecimal(text) : undefined;
+  if (decimal !== undefined) return decimalText(decimal);
+  if (type === 'double') return shown(type, Number(text));
+  return type.startsWith('list(')
+    ? JSON.stringify((JSON.parse(text) as unknown[]).map(String))
+    : text;
+}
+
+function selected(type: string, sql: string): string {
+  if (type === 'timestamp') return `platform.cel_string(${sql})`;
+  return type.startsWith('list(') ? `to_jsonb((${sql})::text[])::text` : `(${sql})::text`;
+}
+
+async function fill(rows: readonly object[]): Promise<void> {
+  await client.query('truncate thing');
+  const json = rows.map((row, n) => ({ ...row, n, place: pointOf(row as { place?: Place }) }));
+  await client.query(
+    'insert into thing select * from jsonb_populate_recordset(null::thing, $1::jsonb)',
+    [JSON.stringify(json)],
+  );
+}
+
+type Place = { lat: number; lon: number } | null;
+
+function pointOf({ place }: { place?: Place }): string | null {
+  return place === null || place === undefined ? null : `(${place.lon},${place.lat})`;
+}
+
+/** All expressions over all records in one statement; the answers of the two, beside each other. */
+async function compare(
+  sources: readonly string[],
+  rows: readonly Readonly<Record<string, unknown>>[],
+) {
+  const compiled = sources.flatMap((source) => {
+    const cel = checked(source);
+    const compiledTo = celToSql(cel, (field) => `"${field}"`, quoteLiteral);
+    return 'sql' in compiledTo ? [{ source, cel, ...compiledTo }] : [];
+  });
+  await fill(rows);
+  const list = compiled.map(({ cel, sql }) => selected(cel.type, sql));
+  const { rows: answers } = await client.query({
+    text: `select ${list.join(',\n')} from thing order by n`,
+    rowMode: 'array',
+  });
+  return compiled.flatMap(({ source, cel, sql }, at) =>
+    rows.map((self, n) => ({
+      ...{ source, sql, self },
+      here: shown(cel.type, evaluateCel(cel, { self })),
+      there: shownOf(cel.type, answers[n]?.[at]),
+    })),
+  );
+}
+
+describe('an expression in Postgres', () => {
+  it('has the value that it has in the API, or none in both', async () => {
+    const cases = fc.tuple(
+      fc.array(
+        fc.constantFrom(...expressionTypes).chain((type) => expressions(type, 3)),
+        { minLength: 150, maxLength: 150 },
+      ),
+      fc.array(records, { minLength: 10, maxLength: 10 }),
+    );
+    let values = 0;
+    let absences = 0;
+    await fc.assert(
+      fc.asyncProperty(cases, async ([sources, rows]) => {
+        for (const { source, sql, self, here, there } of await compare(sources, rows)) {
+          if (here !== there) {
+            expect.fail(`${source}\n${sql}\n${JSON.stringify(self)}\nhere ${here}\nthere ${there}`);
+          }
+          if (here === null) absences++;
+          else values++;
+        }
+      }),
+      { numRuns: runs, endOnFailure: true },
+    );
+    // Neither is so rare that the test would say nothing.
+    expect(values).toBeGreaterThan(runs * 200);
+    expect(absences).toBeGreaterThan(runs * 100);
+  }, 120_000);
+});
