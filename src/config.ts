@@ -24,7 +24,19 @@ export interface Config {
   readonly poolSize: number;
   /** Signs cursors; every replica needs the same one. */
   readonly cursorSecret: string;
+  /** Where resources live. */
+  readonly resources: ResourcesConfig;
 }
+
+export type ResourcesConfig =
+  | { readonly store: 'postgres' }
+  | {
+      readonly store: 'kubernetes';
+      /** Path of a kubeconfig; undefined: the pod's own service account. */
+      readonly kubeconfig: string | undefined;
+      /** Of Velocity's own objects; undefined: that of the kubeconfig's context, or of the pod. */
+      readonly namespace: string | undefined;
+    };
 
 /** One variable that is wrong: its name is the place. */
 export interface ConfigProblem {
@@ -75,9 +87,27 @@ export function readConfig(env: Environment = environment()): Config {
     cursorSecret: env['VELOCITY_CURSOR_SECRET']
       ? (read('VELOCITY_CURSOR_SECRET', undefined, parseSecret) ?? '')
       : deriveCursorSecret(databaseUrl),
+    resources: readResources(env, problems),
   };
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
+}
+
+function readResources(env: Environment, problems: ConfigProblem[]): ResourcesConfig {
+  const read = reader(env, problems);
+  const stores = ['postgres', 'kubernetes'] as const;
+  if (read('VELOCITY_RESOURCES', 'postgres', oneOf(stores)) !== 'kubernetes') {
+    return { store: 'postgres' };
+  }
+  const kubeconfig = env['VELOCITY_KUBECONFIG'] || undefined;
+  if (kubeconfig === undefined && !env['KUBERNETES_SERVICE_HOST']) {
+    const message = 'is required outside of a cluster: the path of a kubeconfig';
+    problems.push({ variable: 'VELOCITY_KUBECONFIG', message });
+  }
+  const namespace = env['VELOCITY_KUBERNETES_NAMESPACE']
+    ? read('VELOCITY_KUBERNETES_NAMESPACE', undefined, parseLabel)
+    : undefined;
+  return { store: 'kubernetes', kubeconfig, namespace };
 }
 
 /** What the command line takes from its environment; flags win over all of it. */
@@ -148,6 +178,13 @@ function parseHost(text: string): string {
 function parseName(text: string): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(text)) {
     throw new Error(`is ${JSON.stringify(text)}; wants letters, digits, ".", "_" and "-"`);
+  }
+  return text;
+}
+
+function parseLabel(text: string): string {
+  if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text)) {
+    throw new Error(`is ${JSON.stringify(text)}; wants the name of a Kubernetes namespace`);
   }
   return text;
 }

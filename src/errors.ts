@@ -50,6 +50,7 @@ export const errorCodes = {
   STORAGE_FULL: [503, 'Storage is full', true],
   TYPESENSE_UNAVAILABLE: [503, 'The search engine is unavailable', true],
   TEMPORAL_UNAVAILABLE: [503, 'The workflow engine is unavailable', true],
+  KUBERNETES_UNAVAILABLE: [503, 'The Kubernetes API is unavailable', true],
   KMS_UNAVAILABLE: [503, 'The key service is unavailable', true],
   OBJECT_STORE_UNAVAILABLE: [503, 'The object store is unavailable', true],
 } as const satisfies Record<string, readonly [status: number, title: string, retryable: boolean]>;

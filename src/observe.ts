@@ -23,6 +23,9 @@ export type Observation =
   | { type: 'store.failed'; cause: unknown }
   | { type: 'watch.synced'; resources: number; ms: number }
   | { type: 'watch.disconnected'; cause: unknown }
+  // Of the operator, in a cluster.
+  | { type: 'leadership.gained' }
+  | { type: 'leadership.lost' }
   | { type: 'workflow.started'; workflowId: string; workflow: string }
   | { type: 'workflow.start-failed'; workflowId: string; workflow: string; cause: unknown }
   | ({ type: 'reconcile.started' } & Reconciled)

@@ -8,6 +8,7 @@ import {
 import { activateRevision } from './activate-revision.ts';
 import { applySchemaSteps } from './apply-schema-steps.ts';
 import { recordDecision, redeemApprovalToken } from './approval-activities.ts';
+import { provisionAuthStrategy, retireAuthStrategy } from './auth-strategy-activities.ts';
 import { backfillRecords } from './backfill-records.ts';
 import type { ActivityDeps } from './deps.ts';
 import { provisionDomain, retireDomain } from './domain-activities.ts';
@@ -46,6 +47,8 @@ export function createActivities(deps: ActivityDeps) {
     retireApplication: bind(retireApplication),
     provisionDomain: bind(provisionDomain),
     retireDomain: bind(retireDomain),
+    provisionAuthStrategy: bind(provisionAuthStrategy),
+    retireAuthStrategy: bind(retireAuthStrategy),
     provisionRoleBinding: bind(provisionRoleBinding),
     retireRoleBinding: bind(retireRoleBinding),
     provisionApiKey: bind(provisionApiKey),

@@ -10,10 +10,9 @@ import type { ActivityDeps } from './deps.ts';
 import { checkSchemaDrift } from './drift/check-drift.ts';
 import type { Examined } from './examine-resource.ts';
 import { examineResource } from './examine-resource.ts';
-import { gone } from './find-resource.ts';
+import { gone, keyOf } from './find-resource.ts';
 import type { GatheredSchema } from './gather-schema.ts';
 import { gatherSchema } from './gather-schema.ts';
-import { asksForFourEyes } from './sql/four-eyes.ts';
 import { decidePlan, findPlans, putPlan, setPlanState } from './sql/schema-plans.ts';
 
 /** Steps of a plan, in the order that they are applied in before the activation. */
@@ -58,14 +57,16 @@ export async function planSchemaChange(deps: ActivityDeps, ref: ResourceRef): Pr
   const generation = schema.metadata.generation ?? 1;
   const verdict = await decideWhetherToApply(deps, ref, gathered);
   if (verdict !== 'apply') return verdict;
-  await putPlan(deps.pool, { ref, planHash: plan.hash, generation, state: 'applying' });
+  const requestedBy = await findRequester(deps, ref);
+  const planHash = plan.hash;
+  await putPlan(deps.pool, { ref, planHash, generation, state: 'applying', requestedBy });
   await concludeNotReady(deps, schema, {
     phase: 'Provisioning',
     reason: 'Applying',
     message: `${plan.steps.length} steps to generation ${generation}`,
     fields: { plan: shownPlan(plan, false) },
   });
-  return { next: 'apply', generation, planHash: plan.hash, batches: batch(plan.steps) };
+  return { next: 'apply', generation, planHash, batches: batch(plan.steps) };
 }
 
 /** A newer spec wants another plan: what waits is not asked for any more, what was begun is undone. */
@@ -104,10 +105,9 @@ async function decideWhetherToApply(
     const rejected = { phase: 'Failed', reason: 'PlanRejected', message } as const;
     return { next: 'nothing', outcome: await concludeNotReady(deps, schema, rejected) };
   }
-  await putPlan(deps.pool, { ref, planHash: plan.hash, generation, state: 'waiting' });
-  const fourEyes = await asksForFourEyes(deps.pool, ref.namespace);
-  const [waiting] = await findPlans(deps.pool, ref);
-  const requestedBy = waiting?.requestedBy ?? '';
+  const requestedBy = await findRequester(deps, ref);
+  await putPlan(deps.pool, { ref, planHash: plan.hash, generation, state: 'waiting', requestedBy });
+  const fourEyes = await asksForFourEyes(deps, ref.namespace);
   const open = { planHash: plan.hash, generation, requestedBy, fourEyes, decided: false };
   const annotated = schema.metadata.annotations?.[approveBreakingAnnotation];
   if (annotated !== undefined) {
@@ -128,6 +128,17 @@ async function decideWhetherToApply(
     fields: { plan: shownPlan(plan, true) },
   });
   return { next: 'await', waiting: open };
+}
+
+/** Empty where nobody can tell: then four eyes cannot be told apart, and no approval counts. */
+async function findRequester({ store }: ActivityDeps, ref: ResourceRef): Promise<string> {
+  return (await store.findRequester(keyOf(ref))) ?? '';
+}
+
+/** Whether the domain wants plans approved by somebody else than who asked for the change. */
+async function asksForFourEyes({ store }: ActivityDeps, namespace: string): Promise<boolean> {
+  const domains = await store.list({ kind: 'Domain', namespace });
+  return domains.some((one) => one.kind === 'Domain' && one.spec.approvals?.plans === true);
 }
 
 /** What the status may hold of one statement. */

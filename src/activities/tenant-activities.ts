@@ -5,17 +5,19 @@ import { identifyDomain } from '../resources/admission/tenancy.ts';
 import { concludeReady, letGo, refuseDeletion } from './conclude.ts';
 import type { ActivityDeps } from './deps.ts';
 import { findOfKind, gone } from './find-resource.ts';
+import { deleteOrganisation, projectOrganisation } from './sql/project-organisation.ts';
 
 /** Names listed in a refusal; more would not fit a screen. */
 const namesShownMax = 5;
 
-/** An organisation owns nothing in the database: its domains do. */
+/** An organisation owns nothing in the database but its own row: its domains do. */
 export async function provisionOrganisation(
   deps: ActivityDeps,
   ref: ResourceRef,
 ): Promise<Outcome> {
   const organisation = await findOfKind(deps.store, 'Organisation', ref);
   if (organisation === undefined) return gone;
+  await projectOrganisation(deps.pool, organisation);
   const message = `applications may be added in namespace ${ref.namespace}`;
   return concludeReady(deps, organisation, { reason: 'Provisioned', message });
 }
@@ -24,6 +26,7 @@ export async function retireOrganisation(deps: ActivityDeps, ref: ResourceRef): 
   const organisation = await findOfKind(deps.store, 'Organisation', ref);
   if (organisation === undefined) return gone;
   const applications = await deps.store.list({ kind: 'Application', namespace: ref.namespace });
+  if (applications.length === 0) await deleteOrganisation(deps.pool, ref.name);
   return retireWithout(deps, organisation, applications);
 }
 

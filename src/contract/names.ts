@@ -9,6 +9,7 @@ export const reconcilers = {
   Organisation: 'reconcileOrganisation',
   Application: 'reconcileApplication',
   Domain: 'reconcileDomain',
+  AuthStrategy: 'reconcileAuthStrategy',
   SchemaDefinition: 'reconcileSchema',
   RoleBinding: 'reconcileRoleBinding',
   ApiKey: 'reconcileApiKey',
@@ -41,6 +42,12 @@ export const confirmDeleteAnnotation = 'velocity.sh/confirm-delete';
 
 /** Approves the breaking plan whose hash is the value, where nobody else has to. */
 export const approveBreakingAnnotation = 'velocity.sh/approve-breaking';
+
+/**
+ * In a cluster: who asked for the spec as it is now, as `ACTOR@GENERATION`, stamped by whoever lets
+ * the change in. Of another generation it says nothing.
+ */
+export const requestedByAnnotation = 'velocity.sh/requested-by';
 
 /** Update and signal by which a waiting schema workflow hears the decision on its plan. */
 export const decidePlanUpdate = 'decidePlan';

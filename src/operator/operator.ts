@@ -96,23 +96,24 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
         return;
       }
       case 'start':
-        await startWorkflow(seen, decision.workflow);
-        started.set(key, askedOf(resource));
+        if (await startWorkflow(seen, decision.workflow)) started.set(key, askedOf(resource));
+        else queue.add(key, { due: seen.due });
         return;
     }
   }
 
-  async function startWorkflow({ resource }: SeenResource, workflow: string): Promise<void> {
+  async function startWorkflow({ resource }: SeenResource, workflow: string): Promise<boolean> {
     const { namespace, name } = resource.metadata;
     const workflowId = reconcileWorkflowId({ kind: resource.kind, namespace, name });
     try {
-      await options.starter.start(workflow, resource);
+      if (!(await options.starter.start(workflow, resource))) return false;
     } catch (cause) {
       temporalFailed = true;
       throw new StartFailure(cause);
     }
     observe({ type: 'workflow.started', workflow, workflowId });
     if (temporalFailed) startAgain();
+    return true;
   }
 
   /** It may be another Temporal that has come back, one that knows of nothing that was under way. */

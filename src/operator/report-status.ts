@@ -8,7 +8,10 @@ export interface ReportContext {
   now(): Date;
 }
 
-/** Pending, with what it waits for; what it served before it goes on serving. */
+/**
+ * Pending, with what it waits for; what it served before it goes on serving. Only what nobody has
+ * touched since: a workflow that another operator started knows better.
+ */
 export async function reportWaiting(
   { store, now }: ReportContext,
   resource: Resource,
@@ -16,7 +19,7 @@ export async function reportWaiting(
 ): Promise<void> {
   const ready = { type: 'Ready', status: 'False', ...obstacle } as const;
   const update = { phase: 'Pending', conditions: [ready] } as const;
-  await writeStatus(store, { resource, update, now: now() });
+  await writeStatus(store, { resource, update, now: now(), ifUntouched: true });
 }
 
 /** Ready as it is: nothing is provisioned for a resource of this kind. */
@@ -27,5 +30,5 @@ export async function reportAccepted(
   const message = 'kept; other resources read it';
   const ready = { type: 'Ready', status: 'True', reason: 'Accepted', message } as const;
   const update = { phase: 'Ready', conditions: [ready] } as const;
-  await writeStatus(store, { resource, update, now: now() });
+  await writeStatus(store, { resource, update, now: now(), ifUntouched: true });
 }

@@ -1,5 +1,5 @@
 import type { Client, Connection } from '@temporalio/client';
-import { WorkflowIdConflictPolicy } from '@temporalio/client';
+import { WorkflowIdConflictPolicy, WorkflowNotFoundError } from '@temporalio/client';
 import type { Resource } from '../contract/kinds.ts';
 import type { ResourceRef } from '../contract/names.ts';
 import { reconcileWorkflowId, specChangedSignal, taskQueues } from '../contract/names.ts';
@@ -12,8 +12,11 @@ const startWithinMs = 5_000;
 const workflowTaskTimeoutMs = 5_000;
 
 export interface WorkflowStarter {
-  /** Starts the workflow, or tells the one that runs that its resource has changed. */
-  start(workflow: string, resource: Resource): Promise<void>;
+  /**
+   * Starts the workflow, or tells the one that runs that its resource has changed. False: the resource
+   * is not as it was given, so a run may have done it meanwhile; look at it again.
+   */
+  start(workflow: string, resource: Resource): Promise<boolean>;
 }
 
 export interface StarterOptions {
@@ -28,7 +31,35 @@ export function createWorkflowStarter(options: StarterOptions): WorkflowStarter 
   /** Asked again after a failure: it may be another Temporal that comes back. */
   let searchable: boolean | undefined;
 
-  const start = async (workflow: string, resource: Resource): Promise<void> => {
+  /** True when a run was there to be told. */
+  const tellRunning = async (workflowId: string): Promise<boolean> => {
+    try {
+      const { status, runId } = await client.workflow.getHandle(workflowId).describe();
+      if (status.name !== 'RUNNING') return false;
+      // To this very run: by its id alone the signal might reach the next one.
+      await client.workflow.getHandle(workflowId, runId).signal(specChangedSignal);
+      return true;
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return false;
+      throw error;
+    }
+  };
+
+  /**
+   * A run writes the status before it ends. So once no run is there, a resource that is still as it
+   * was when the decision fell has not been seen to by one: nothing runs twice for the same change.
+   */
+  const start = async (workflow: string, resource: Resource): Promise<boolean> => {
+    const { kind, metadata } = resource;
+    const { namespace: within, name } = metadata;
+    if (await tellRunning(reconcileWorkflowId({ kind, namespace: within, name }))) return true;
+    const now = await store.find({ kind, namespace: within, name });
+    if (now?.metadata.resourceVersion !== metadata.resourceVersion) return false;
+    await startOrTell(workflow, resource);
+    return true;
+  };
+
+  const startOrTell = async (workflow: string, resource: Resource): Promise<void> => {
     searchable ??= (await ensureSearchAttributes(connection, namespace)).missing.length === 0;
     const { kind, metadata } = resource;
     const ref: ResourceRef = { kind, namespace: metadata.namespace, name: metadata.name };
@@ -48,7 +79,9 @@ export function createWorkflowStarter(options: StarterOptions): WorkflowStarter 
   return {
     start: async (workflow, resource) => {
       try {
-        await connection.withDeadline(Date.now() + startWithinMs, () => start(workflow, resource));
+        return await connection.withDeadline(Date.now() + startWithinMs, () =>
+          start(workflow, resource),
+        );
       } catch (error) {
         searchable = undefined;
         throw error;

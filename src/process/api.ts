@@ -4,22 +4,22 @@ import { parseArgs } from 'node:util';
 import { buildApp } from '../api/app.ts';
 import type { DrainState } from '../api/app-deps.ts';
 import { drainServer } from '../api/drain-server.ts';
-import { countResources } from '../api/platform/resource-figures.ts';
 import { recordDenial } from '../audit/record-denial.ts';
 import type { Config } from '../config.ts';
 import { ConfigError, readConfig } from '../config.ts';
-import type { Metrics, Observer } from '../observe.ts';
+import type { Metrics, Observe, Observer } from '../observe.ts';
 import { openObserver } from '../observe.ts';
 import { sweepIdempotencyKeys } from '../records/sweep-idempotency-keys.ts';
-import { openPostgresStore } from '../resources/postgres/postgres-store.ts';
 import type { Registry } from '../resources/registry/registry.ts';
 import { openRegistry } from '../resources/registry/registry.ts';
+import type { ResourceStore } from '../resources/store.ts';
 import type { Pipeline } from '../store/pipeline.ts';
 import { openPipeline } from '../store/pipeline.ts';
 import type { Pool } from '../store/pool.ts';
 import { openPool } from '../store/pool.ts';
 import { proveApiRole } from '../store/prove-role.ts';
 import { serveMetrics } from './metrics-server.ts';
+import { openResourceStore } from './resource-store.ts';
 import { onStopSignals } from './stop-signals.ts';
 import { createUuidSource } from './uuid-source.ts';
 import { createWorkflowAccess } from './workflow-access.ts';
@@ -88,11 +88,21 @@ async function serveApi({ config, observer, signal }: ApiOptions): Promise<void>
   const workflows = createWorkflowAccess(config);
   scope.defer(() => workflows.close());
 
+  const {
+    store: resources,
+    kubernetes,
+    close,
+  } = await openResourceStore(config, pool, {
+    servesStale: true,
+  });
+  scope.defer(close);
+  if (kubernetes !== undefined) scope.defer(followResources(resources, observe));
+
   const drain: DrainState = { phase: 'serving' };
   const app = buildApp({
     records: { pipeline, pool, newId, cursorSecret: config.cursorSecret, now: Date.now },
     registry,
-    resources: openPostgresStore({ pool, connectionString }),
+    resources,
     pool,
     observer,
     version: await readVersion(),
@@ -105,7 +115,7 @@ async function serveApi({ config, observer, signal }: ApiOptions): Promise<void>
     workflows: workflows.list,
     decidePlan: workflows.decidePlan,
   });
-  exposeFigures(metrics, { pool, pipeline, registry });
+  exposeFigures(metrics, { pool, pipeline, registry, resources });
   const closeMetrics = await serveMetrics({ config, metrics });
   scope.defer(closeMetrics);
 
@@ -119,9 +129,16 @@ async function serveApi({ config, observer, signal }: ApiOptions): Promise<void>
   observe({ type: 'process.stopped', ms: Math.round(performance.now() - startedAt) });
 }
 
+interface ExposedParts {
+  readonly pool: Pool;
+  readonly pipeline: Pipeline;
+  readonly registry: Registry;
+  readonly resources: ResourceStore;
+}
+
 function exposeFigures(
   metrics: Metrics,
-  { pool, pipeline, registry }: { pool: Pool; pipeline: Pipeline; registry: Registry },
+  { pool, pipeline, registry, resources }: ExposedParts,
 ): void {
   metrics.gauges({
     name: 'velocity_pool_connections',
@@ -154,7 +171,7 @@ function exposeFigures(
     help: 'Resources by kind and phase.',
     labelNames: ['kind', 'phase'],
     read: async () =>
-      (await countResources(pool)).map(({ kind, phase, resources }) => ({
+      (await resources.count()).map(({ kind, phase, resources }) => ({
         labels: { kind, phase },
         value: resources,
       })),
@@ -164,11 +181,27 @@ function exposeFigures(
     help: 'Resources whose last change has not been reconciled yet, by kind and phase.',
     labelNames: ['kind', 'phase'],
     read: async () =>
-      (await countResources(pool)).map(({ kind, phase, waiting }) => ({
+      (await resources.count()).map(({ kind, phase, waiting }) => ({
         labels: { kind, phase },
         value: waiting,
       })),
   });
+}
+
+/** So that figures, and reads while the API server is away, are answered by what was seen last. */
+function followResources(resources: ResourceStore, observe: Observe): () => Promise<void> {
+  const stop = new AbortController();
+  const watching = resources.watch(
+    {
+      onKey: () => undefined,
+      onDisconnect: (cause) => observe({ type: 'watch.disconnected', cause }),
+    },
+    stop.signal,
+  );
+  return () => {
+    stop.abort();
+    return watching;
+  };
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {

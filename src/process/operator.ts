@@ -6,13 +6,20 @@ import type { Observe } from '../observe.ts';
 import { openObserver } from '../observe.ts';
 import { runOperator } from '../operator/operator.ts';
 import { createWorkflowStarter } from '../operator/start-workflow.ts';
-import { openPostgresStore } from '../resources/postgres/postgres-store.ts';
+import { runAsLeader } from '../resources/kubernetes/leadership.ts';
+import { Lease } from '../resources/kubernetes/lease.ts';
 import { openPool } from '../store/pool.ts';
 import { serveMetrics } from './metrics-server.ts';
+import type { OpenedStore } from './resource-store.ts';
+import { openResourceStore } from './resource-store.ts';
 import { onStopSignals } from './stop-signals.ts';
 
 /** gRPC would wait up to two minutes before it looks for a Temporal that was away. */
 const reconnectWithinMs = 2_000;
+
+/** An operator that died is followed by another after this. */
+const leaseMs = 15_000;
+const leadershipTiming = { renewEveryMs: 5_000, retryMs: 2_000 };
 
 /** `velocity operator`: watches resources and starts their workflows until SIGTERM. */
 export async function run(argv: string[]): Promise<number> {
@@ -50,7 +57,8 @@ export async function operate(options: {
     application: 'velocity operator',
     prepare: config.prepare,
   });
-  const store = openPostgresStore({ pool, connectionString: config.databaseUrl });
+  const opened = await openResourceStore(config, pool);
+  const { store } = opened;
   // Lazy: without Temporal the operator starts all the same, and says what it cannot start.
   const connection = Connection.lazy({
     address: config.temporalAddress,
@@ -61,16 +69,35 @@ export async function operate(options: {
   const starter = createWorkflowStarter({ client, connection, namespace, store });
   observe({ type: 'process.started', address: config.temporalAddress });
   try {
-    await runOperator({
-      store,
-      starter,
-      observe,
-      now: () => new Date(),
-      random: Math.random,
-      signal,
-    });
+    await whileLeading({ opened, observe, signal }, (leading) =>
+      runOperator({
+        ...{ store, starter, observe, signal: leading },
+        now: () => new Date(),
+        random: Math.random,
+      }),
+    );
   } finally {
+    await opened.close();
     await connection.close();
     await pool.close();
   }
+}
+
+/** In a cluster one of several operators works and the others wait; elsewhere there is one. */
+async function whileLeading(
+  { opened, observe, signal }: { opened: OpenedStore; observe: Observe; signal: AbortSignal },
+  lead: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  if (opened.kubernetes === undefined) return lead(signal);
+  await runAsLeader({
+    lease: new Lease({ ...opened.kubernetes, name: 'velocity-operator', durationMs: leaseMs }),
+    timing: leadershipTiming,
+    signal,
+    lead: async (leading) => {
+      observe({ type: 'leadership.gained' });
+      await lead(leading);
+      observe({ type: 'leadership.lost' });
+    },
+    onError: (cause) => observe({ type: 'watch.disconnected', cause }),
+  });
 }

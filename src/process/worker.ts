@@ -10,10 +10,10 @@ import { taskQueues } from '../contract/names.ts';
 import type { Observe } from '../observe.ts';
 import { openObserver } from '../observe.ts';
 import { ensureSchedules } from '../operator/schedules.ts';
-import { openPostgresStore } from '../resources/postgres/postgres-store.ts';
 import { openPool } from '../store/pool.ts';
 import type { ReconcileSinks } from '../workflows/observations.ts';
 import { serveMetrics } from './metrics-server.ts';
+import { openResourceStore } from './resource-store.ts';
 import { onStopSignals } from './stop-signals.ts';
 import { observeTemporalLog } from './temporal-log.ts';
 import { loadWorkflowBundle } from './workflow-bundle.ts';
@@ -98,7 +98,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     application: 'velocity worker',
     prepare: config.prepare,
   });
-  const store = openPostgresStore({ pool, connectionString: config.databaseUrl });
+  const { store, close } = await openResourceStore(config, pool);
   const activities = createActivities({
     store,
     pool,
@@ -117,6 +117,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
       }
     }
   } finally {
+    await close();
     await pool.close();
   }
 }

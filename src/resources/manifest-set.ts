@@ -61,7 +61,8 @@ function ofManifest(
   return problems.map((problem) => ({ ...problem, manifest, resource }));
 }
 
-function refuseProblems(count: number, problems: readonly ManifestSetProblem[]): void {
+/** Throws VALIDATION_ERROR when there is any problem in a set of so many manifests. */
+export function refuseProblems(count: number, problems: readonly ManifestSetProblem[]): void {
   const [first] = problems;
   if (first === undefined) return;
   const refused = new Set(problems.map(({ manifest }) => manifest)).size;

@@ -51,17 +51,23 @@ export function nextStatus(
 
 /**
  * Writes what was found out about `resource`, as it was when it was looked at: an edit made since
- * keeps its newer generation and is looked at again.
+ * keeps its newer generation and is looked at again. Another resource of the same name is left alone.
+ * `ifUntouched`: nothing is written when anything about it has changed since, its status included.
  */
 export async function writeStatus(
   store: ResourceStore,
-  options: { resource: Resource; update: StatusUpdate; now: Date },
+  options: { resource: Resource; update: StatusUpdate; now: Date; ifUntouched?: boolean },
 ): Promise<void> {
-  const { resource, update, now } = options;
+  const { resource, update, now, ifUntouched = false } = options;
   const status = nextStatus(resource, update, now);
   if (isDeepStrictEqual(resource.status ?? {}, status)) return;
   const { kind, metadata } = resource;
-  await store.patchStatus({ kind, namespace: metadata.namespace, name: metadata.name }, status);
+  const { namespace, name, uid, resourceVersion } = metadata;
+  const as = {
+    ...(uid !== undefined && { uid }),
+    ...(ifUntouched && resourceVersion !== undefined && { resourceVersion }),
+  };
+  await store.patchStatus({ kind, namespace, name }, status, as);
 }
 
 export function findCondition(resource: Resource, type: string): Condition | undefined {

@@ -1,5 +1,6 @@
 import type { Kind, Resource } from '../contract/kinds.ts';
 import type { Problem } from '../errors.ts';
+import type { ResourceFigure } from './resource-figures.ts';
 
 export interface ResourceKey {
   readonly kind: Kind;
@@ -44,13 +45,24 @@ export interface WatchHandlers {
 export interface ResourceStore {
   list(filter?: { kind?: Kind; namespace?: string }): Promise<Resource[]>;
   find(key: ResourceKey): Promise<Resource | undefined>;
+  /** Who asked for the spec as it is now. Undefined: nobody can tell, or there is no such resource. */
+  findRequester(key: ResourceKey): Promise<string | undefined>;
+  /** How the resources stand, for metrics: what was seen last is good enough. */
+  count(): Promise<ResourceFigure[]>;
   /**
    * Validates, admits and stores manifests as one set, so that they may refer to each other; all or
    * none. `generation` rises only when the spec changes. Throws VALIDATION_ERROR with every problem.
    */
   apply(manifests: readonly unknown[], options?: ApplyOptions): Promise<ApplyResult[]>;
-  /** Replaces `status`; writes nothing when it is unchanged. A missing resource is not an error. */
-  patchStatus(key: ResourceKey, status: Record<string, unknown>): Promise<void>;
+  /**
+   * Replaces `status`; writes nothing when it is unchanged, nor when the resource is missing or not
+   * `as` it was when it was looked at.
+   */
+  patchStatus(
+    key: ResourceKey,
+    status: Record<string, unknown>,
+    as?: { readonly uid?: string; readonly resourceVersion?: string },
+  ): Promise<void>;
   addFinalizer(key: ResourceKey, finalizer: string): Promise<void>;
   /** Also removes the resource when it is being deleted and this was the last one. */
   removeFinalizer(key: ResourceKey, finalizer: string): Promise<void>;

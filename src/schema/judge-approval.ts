@@ -4,7 +4,7 @@ import type { ErrorCode } from '../errors.ts';
 export interface WaitingPlan {
   readonly planHash: string;
   readonly generation: number;
-  /** Who asked for the change. */
+  /** Who asked for the change; empty where nobody can tell. */
   readonly requestedBy: string;
   /** The domain wants it approved by somebody else. */
   readonly fourEyes: boolean;
@@ -37,6 +37,10 @@ export function judgeApproval(
   if (waiting.planHash !== planHash) {
     const message = `The plan that waits is ${waiting.planHash}, not ${planHash}.`;
     return { code: 'APPROVAL_CONFLICT', message };
+  }
+  if (approved && waiting.fourEyes && waiting.requestedBy === '') {
+    const message = 'Nobody can tell who asked for this change; apply it again through Velocity.';
+    return { code: 'SELF_APPROVAL_DENIED', message };
   }
   if (approved && waiting.fourEyes && waiting.requestedBy === actor) {
     const message = `${actor} asked for this change; somebody else approves it.`;

@@ -2,6 +2,7 @@ import { provisionRoleBinding } from '../../src/activities/access-activities.ts'
 import { activateRevision } from '../../src/activities/activate-revision.ts';
 import { applySchemaSteps } from '../../src/activities/apply-schema-steps.ts';
 import { recordDecision } from '../../src/activities/approval-activities.ts';
+import { provisionAuthStrategy } from '../../src/activities/auth-strategy-activities.ts';
 import type { BackfillProgress, BackfillSlice } from '../../src/activities/backfill-records.ts';
 import { backfillRecords } from '../../src/activities/backfill-records.ts';
 import type { ActivityDeps } from '../../src/activities/deps.ts';
@@ -22,6 +23,7 @@ export async function provision(
   if (kind === 'Organisation') await provisionOrganisation(activities, ref);
   if (kind === 'Application') await provisionApplication(activities, ref);
   if (kind === 'Domain') await provisionDomain(activities, ref);
+  if (kind === 'AuthStrategy') await provisionAuthStrategy(activities, ref);
   if (kind === 'RoleBinding') await provisionRoleBinding(activities, ref);
   if (kind !== 'SchemaDefinition') return;
   let planned = await planSchemaChange(activities, ref);

@@ -50,15 +50,19 @@ export async function putPlan(
     planHash,
     generation,
     state,
-  }: PlanKey & { readonly generation: number; readonly state: PlanState },
+    requestedBy,
+  }: PlanKey & {
+    readonly generation: number;
+    readonly state: PlanState;
+    /** Empty: nobody can tell. */
+    readonly requestedBy: string;
+  },
 ): Promise<void> {
   await tx.query({
     name: 'activities.put-plan',
     text: `
       insert into platform.schema_plans (namespace, name, plan_hash, generation, state, requested_by)
-      values ($1::text, $2::text, $3::text, $4::bigint, $5::text,
-              coalesce((select r.requested_by from platform.resources r
-                         where r.kind = 'SchemaDefinition' and r.namespace = $1::text and r.name = $2::text), ''))
+      values ($1::text, $2::text, $3::text, $4::bigint, $5::text, $6::text)
           on conflict (namespace, name, plan_hash) do update
          set generation = excluded.generation, state = excluded.state, requested_by = excluded.requested_by,
              changed_at = clock_timestamp(),
@@ -66,7 +70,7 @@ export async function putPlan(
              decided_how = case when excluded.state = 'waiting' then null else schema_plans.decided_how end,
              reason = case when excluded.state = 'waiting' then null else schema_plans.reason end
        where schema_plans.state <> excluded.state or schema_plans.generation <> excluded.generation`,
-    values: [ref.namespace, ref.name, planHash, generation, state],
+    values: [ref.namespace, ref.name, planHash, generation, state, requestedBy],
   });
 }
 

@@ -34,6 +34,7 @@ export function addApiKeyRoutes(app: FastifyInstance, deps: AppDeps): void {
       await wakeOperator(tx, key);
       return issueKey(tx, ownerOf(deps, key), { env: wanted.env, randomBytes: deps.randomBytes });
     });
+    await noteIssued(deps, key);
     // Whoever holds the answer may use the key at once, on this replica at least.
     await deps.registry.refresh();
     reply.code(201);
@@ -141,6 +142,26 @@ async function refuseLiveKey(tx: Transaction, { metadata }: ApiKey): Promise<voi
     `The key "${metadata.name}" was issued already; its text cannot be shown again.`,
     { hint: 'Revoke it first, or choose another name.' },
   );
+}
+
+/**
+ * Where resources live elsewhere, the resource itself has to change for its operator to hear of it.
+ * The key is issued all the same; the operator's next resync finds it.
+ */
+async function noteIssued(deps: AppDeps, { kind, metadata, status }: ApiKey): Promise<void> {
+  const { namespace, name, uid } = metadata;
+  const message = 'the key was shown once';
+  const issued = { type: 'Issued', status: 'True', reason: 'Issued', message } as const;
+  const lastTransitionTime = new Date(deps.now()).toISOString();
+  const others = (status?.conditions ?? []).filter(({ type }) => type !== issued.type);
+  const conditions = [...others, { ...issued, lastTransitionTime }];
+  await deps.resources
+    .patchStatus(
+      { kind, namespace, name },
+      { ...status, conditions },
+      uid === undefined ? {} : { uid },
+    )
+    .catch((cause: unknown) => deps.observer.observe({ type: 'store.failed', cause }));
 }
 
 /** A key is no change of the resource that waits for it, so its operator is told. */

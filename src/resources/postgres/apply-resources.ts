@@ -1,16 +1,17 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Resource } from '../../contract/kinds.ts';
-import { finalizer, reconcilers } from '../../contract/names.ts';
-import { VelocityError } from '../../errors.ts';
 import type { Transaction } from '../../store/pool.ts';
 import type { AdmissionView } from '../admission/view.ts';
 import { createAdmissionView } from '../admission/view.ts';
 import {
-  admitManifestSet,
-  describeResource,
-  keyText,
-  validateManifestSet,
-} from '../manifest-set.ts';
+  byKey,
+  deletionWarning,
+  finalizersOf,
+  keyOf,
+  namespacesOf,
+  refuseStale,
+} from '../apply-rules.ts';
+import { admitManifestSet, keyText, validateManifestSet } from '../manifest-set.ts';
 import type { ApplyOptions, ApplyResult } from '../store.ts';
 import { loadReferred, loadSchemaKeys, loadVersions } from './sql/load-admission-view.ts';
 import { lockApply, lockResources } from './sql/lock-resources.ts';
@@ -42,24 +43,6 @@ export async function applyResources(
   }));
 }
 
-/** Both the caller's condition and a version in the manifest itself, as Kubernetes has it. */
-function refuseStale(
-  candidate: Resource,
-  stored: Resource | undefined,
-  options: ApplyOptions,
-): void {
-  const current = stored?.metadata.resourceVersion;
-  for (const wanted of [options.resourceVersion, candidate.metadata.resourceVersion]) {
-    if (wanted === undefined || wanted === current) continue;
-    const state = current === undefined ? 'does not exist (any more)' : `is at version ${current}`;
-    const message = `${describeResource(candidate)} ${state}; the request is for version ${wanted}.`;
-    throw new VelocityError('OPTIMISTIC_LOCK_FAILED', message, {
-      details: { resourceVersion: current ?? null },
-      hint: 'Read it again and repeat the change on its new version.',
-    });
-  }
-}
-
 async function loadView(
   tx: Transaction,
   candidates: readonly Resource[],
@@ -73,26 +56,6 @@ async function loadView(
     schemaKeys: hasSchemas ? await loadSchemaKeys(tx) : [],
     versions: hasSchemas ? await loadVersions(tx, namespaces) : [],
   });
-}
-
-/** Where a resource lives and where its spec refers to. */
-function namespacesOf(resource: Resource): string[] {
-  const { namespace } = resource.metadata;
-  switch (resource.kind) {
-    case 'SchemaDefinition': {
-      const refs = resource.spec.fields.flatMap(({ ref }) => (ref === undefined ? [] : [ref]));
-      const policy = resource.spec.archive?.policyRef;
-      return [
-        namespace,
-        ...refs.map((ref) => `${ref.org}-${ref.app}-${ref.domain}`),
-        ...(policy === undefined ? [] : [policy.namespace]),
-      ];
-    }
-    case 'AuthStrategy':
-      return [namespace, ...(resource.spec.config.children ?? []).map((child) => child.namespace)];
-    default:
-      return [namespace];
-  }
 }
 
 interface WritePlan {
@@ -127,28 +90,7 @@ function planWrite(candidate: Resource, stored: Resource | undefined): WritePlan
   };
 }
 
-/** What a reconcile will make things for is held from the start, before the first is made. */
-function finalizersOf({ kind }: Resource): string[] {
-  return kind in reconcilers ? [finalizer] : [];
-}
-
 /** As it will read back: without undefined members, -0 or other things JSON does not have. */
 function asJson(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value));
-}
-
-/** Changes still count, the annotation that confirms the deletion among them; the end is the same. */
-function deletionWarning(stored: Resource | undefined): string[] {
-  if (stored?.metadata.deletionTimestamp === undefined) return [];
-  return [
-    `${describeResource(stored)} is being deleted; apply it again when it is gone to have it back.`,
-  ];
-}
-
-function keyOf({ kind, metadata: { namespace, name } }: Resource) {
-  return { kind, namespace, name };
-}
-
-function byKey(resources: readonly Resource[]): Map<string, Resource> {
-  return new Map(resources.map((resource) => [keyText(resource), resource]));
 }

@@ -3,7 +3,9 @@ import { VelocityError } from '../../errors.ts';
 import type { Pool, Transaction } from '../../store/pool.ts';
 import type { ResourceKey, ResourceStore } from '../store.ts';
 import { applyResources } from './apply-resources.ts';
+import { countResources } from './sql/count-resources.ts';
 import { markDeleted, removeDeleted } from './sql/delete-resource.ts';
+import { findRequester } from './sql/find-requester.ts';
 import { findResource } from './sql/find-resource.ts';
 import { listResources, pageSize } from './sql/list-resources.ts';
 import { lockResources } from './sql/lock-resources.ts';
@@ -42,12 +44,16 @@ export function openPostgresStore(options: PostgresStoreOptions): ResourceStore 
 
     find: (key) => findResource(pool, key),
 
+    findRequester: (key) => findRequester(pool, key),
+
+    count: () => countResources(pool),
+
     apply: (manifests, applyOptions = {}) =>
       inTransaction(pool, applyOptions.dryRun === true, (tx) =>
         applyResources(tx, manifests, applyOptions),
       ),
 
-    patchStatus: (key, status) => writeStatus(pool, key, status),
+    patchStatus: (key, status, as = {}) => writeStatus(pool, key, status, as),
 
     addFinalizer: (key, finalizer) => insertFinalizer(pool, key, finalizer),
 

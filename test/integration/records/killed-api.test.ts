@@ -1,13 +1,13 @@
 import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { FaultProxy } from '../../support/fault-proxy.ts';
+import { openFaultProxy } from '../../support/fault-proxy.ts';
 import { until } from '../../support/until.ts';
 import type { ApiProcess } from '../api/api-process.ts';
 import { spawnApi } from '../api/api-process.ts';
 import type { TestApi } from '../api/test-api.ts';
 import { openTestApi } from '../api/test-api.ts';
 import { everythingSchemas } from './everything-schema.ts';
-import type { FaultProxy } from './fault-proxy.ts';
-import { openFaultProxy } from './fault-proxy.ts';
 import type { Trail } from './trail.ts';
 import { connect, trailOf, trailProblems } from './trail.ts';
 

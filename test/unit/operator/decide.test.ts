@@ -50,7 +50,7 @@ describe('decide', () => {
   });
 
   it('accepts kinds that have nothing to provision', () => {
-    const resource = resourceOf('AuthStrategy');
+    const resource = resourceOf('SynonymSet');
     expect(decide({ resource, obstacle: undefined, due: false, started: false })).toEqual({
       do: 'accept',
     });

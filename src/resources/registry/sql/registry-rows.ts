@@ -98,13 +98,13 @@ export function readRegistryRows(pool: Pool): Promise<RegistryRows> {
     });
     const strategies = await tx.query<AuthStrategy>({
       text: `
-        select 'velocity.sh/v1' as "apiVersion", kind, json_build_object('namespace', namespace, 'name', name) as metadata, spec
-          from platform.resources where kind = 'AuthStrategy' order by namespace, name limit ${rowsMax}`,
+        select 'velocity.sh/v1' as "apiVersion", 'AuthStrategy' as kind,
+               json_build_object('namespace', namespace, 'name', name) as metadata, spec
+          from platform.auth_strategies order by namespace, name limit ${rowsMax}`,
     });
     const organisations = await tx.query<RegistryRows['organisations'][number]>({
       text: `
-        select name, coalesce(spec -> 'adminRoles', '[]') as "adminRoles"
-          from platform.resources where kind = 'Organisation' order by name limit ${rowsMax}`,
+        select name, admin_roles as "adminRoles" from platform.organisations order by name limit ${rowsMax}`,
     });
     return {
       domains: domains.rows,

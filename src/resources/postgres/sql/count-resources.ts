@@ -1,17 +1,10 @@
-import type { Pool } from '../../store/pool.ts';
+import type { Pool } from '../../../store/pool.ts';
+import type { ResourceFigure } from '../../resource-figures.ts';
 
-export interface ResourceFigure {
-  readonly kind: string;
-  readonly phase: string;
-  readonly resources: number;
-  /** Changed since the last reconcile that finished. */
-  readonly waiting: number;
-}
-
-/** How the resources stand, by kind and phase: both come from closed lists, so labels are bounded. */
+/** Counted where they are: a scrape costs one read of the table. */
 export async function countResources(pool: Pool): Promise<ResourceFigure[]> {
   const { rows } = await pool.query<ResourceFigure>({
-    name: 'api.count-resources',
+    name: 'resources.count',
     text: `
       select kind, coalesce(status ->> 'phase', 'Pending') as phase, count(*)::integer as resources,
              (count(*) filter (where (status ->> 'observedGeneration')::bigint is distinct from generation))::integer

@@ -12,6 +12,8 @@ export interface FaultProxy {
   hold(direction: Direction): void;
   /** What is being kept, as text. */
   held(): string;
+  /** Connections that there are now deliver nothing more, either way, and nobody is told. */
+  strand(): void;
   /** Drops what was kept and every connection with it; new ones pass. */
   cut(): void;
   close(): Promise<void>;
@@ -21,17 +23,19 @@ export async function openFaultProxy(target: { host: string; port: number }): Pr
   const sockets = new Set<Socket>();
   let holding: Direction | undefined;
   let kept: Buffer[] = [];
+  let stranded = new WeakSet<Socket>();
 
   const pass = (from: Socket, to: Socket, direction: Direction): void => {
     sockets.add(from);
     from.on('data', (chunk: Buffer) => {
+      if (stranded.has(from)) return;
       if (holding === direction) kept.push(chunk);
       else to.write(chunk);
     });
     // While something is held the other side does not hear that this one is gone.
     from.on('close', () => {
       sockets.delete(from);
-      if (holding === undefined) to.destroy();
+      if (holding === undefined && !stranded.has(from)) to.destroy();
     });
     from.on('error', () => {});
   };
@@ -47,12 +51,16 @@ export async function openFaultProxy(target: { host: string; port: number }): Pr
   const cut = (): void => {
     holding = undefined;
     kept = [];
+    stranded = new WeakSet();
     for (const socket of sockets) socket.destroy();
   };
   return {
     port: (server.address() as AddressInfo).port,
     hold: (direction) => {
       holding = direction;
+    },
+    strand: () => {
+      for (const socket of sockets) stranded.add(socket);
     },
     held: () => Buffer.concat(kept).toString('latin1'),
     cut,

@@ -1,0 +1,36 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Config } from '../config.ts';
+import type { KubernetesClient } from '../resources/kubernetes/client.ts';
+import { createKubernetesClient } from '../resources/kubernetes/client.ts';
+import { openKubernetesStore } from '../resources/kubernetes/kubernetes-store.ts';
+import { openPostgresStore } from '../resources/postgres/postgres-store.ts';
+import { loadVersions } from '../resources/postgres/sql/load-admission-view.ts';
+import type { ResourceStore } from '../resources/store.ts';
+import type { Pool } from '../store/pool.ts';
+
+export interface OpenedStore {
+  readonly store: ResourceStore;
+  /** Only where resources live in a cluster. */
+  readonly kubernetes?: { readonly client: KubernetesClient; readonly holder: string };
+  close(): Promise<void>;
+}
+
+/** The store that the configuration names; the pool is the process's own and stays open. */
+export async function openResourceStore(
+  config: Config,
+  pool: Pool,
+  options: { readonly servesStale?: boolean } = {},
+): Promise<OpenedStore> {
+  if (config.resources.store === 'postgres') {
+    const store = openPostgresStore({ pool, connectionString: config.databaseUrl });
+    return { store, close: () => Promise.resolve() };
+  }
+  const client = await createKubernetesClient(config.resources);
+  const holder = `${hostname()}_${process.pid}_${randomBytes(4).toString('hex')}`;
+  const store = openKubernetesStore({
+    ...{ client, holder, ...options },
+    findVersions: (namespaces) => loadVersions(pool, namespaces),
+  });
+  return { store, kubernetes: { client, holder }, close: () => client.close() };
+}

@@ -1,0 +1,61 @@
+import type { Kind } from '../../contract/kinds.ts';
+import type { KubernetesClient } from './client.ts';
+import { KubernetesError } from './kubernetes-error.ts';
+import type { ResourceObject } from './resource-object.ts';
+import { collectionPath } from './resource-object.ts';
+
+/** Objects asked for at once: some 10 MB of the largest schemas. */
+const pageSize = 500;
+/** A hundred thousand resources of a kind. */
+const pagesMax = 200;
+/** A list whose continuation was forgotten begins again, this often. */
+const startsMax = 3;
+
+export interface ObjectList {
+  readonly items: readonly ResourceObject[];
+  /** The state that the list shows: a watch goes on from here. */
+  readonly resourceVersion: string;
+}
+
+interface Page {
+  readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
+  readonly items: readonly ResourceObject[];
+}
+
+/** Everything of a kind as of one instant, read from the API server's own store, not its cache. */
+export async function listObjects(
+  client: KubernetesClient,
+  options: { readonly kind: Kind; readonly namespace?: string; readonly signal?: AbortSignal },
+): Promise<ObjectList> {
+  for (let start = 1; ; start++) {
+    try {
+      return await listPages(client, options);
+    } catch (error) {
+      const expired = error instanceof KubernetesError && error.isExpired;
+      if (!expired || start >= startsMax) throw error;
+    }
+  }
+}
+
+async function listPages(
+  client: KubernetesClient,
+  {
+    kind,
+    namespace,
+    signal,
+  }: { readonly kind: Kind; readonly namespace?: string; readonly signal?: AbortSignal },
+): Promise<ObjectList> {
+  const path = collectionPath(kind, namespace);
+  const items: ResourceObject[] = [];
+  let next: string | undefined;
+  for (let page = 0; page < pagesMax; page++) {
+    const answer = await client.request<Page>({
+      ...{ method: 'GET', path, query: { limit: pageSize, continue: next } },
+      ...(signal !== undefined && { signal }),
+    });
+    items.push(...answer.items);
+    next = answer.metadata.continue || undefined;
+    if (next === undefined) return { items, resourceVersion: answer.metadata.resourceVersion };
+  }
+  throw new Error(`more than ${pagesMax * pageSize} ${kind}s`);
+}
