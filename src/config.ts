@@ -26,6 +26,14 @@ export interface Config {
   readonly cursorSecret: string;
   /** Where resources live. */
   readonly resources: ResourcesConfig;
+  /** What the API serves: an application, or one domain of it. Undefined: everything. */
+  readonly serve: ServeConfig | undefined;
+}
+
+export interface ServeConfig {
+  readonly organisation: string;
+  readonly application: string;
+  readonly domain?: string;
 }
 
 export type ResourcesConfig =
@@ -88,6 +96,7 @@ export function readConfig(env: Environment = environment()): Config {
       ? (read('VELOCITY_CURSOR_SECRET', undefined, parseSecret) ?? '')
       : deriveCursorSecret(databaseUrl),
     resources: readResources(env, problems),
+    serve: env['VELOCITY_SERVE'] ? read('VELOCITY_SERVE', undefined, parseServe) : undefined,
   };
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
@@ -187,6 +196,18 @@ function parseLabel(text: string): string {
     throw new Error(`is ${JSON.stringify(text)}; wants the name of a Kubernetes namespace`);
   }
   return text;
+}
+
+function parseServe(text: string): ServeConfig {
+  const [organisation, application, domain, ...rest] = text.split('/');
+  const parts = [organisation, application, domain].filter((part) => part !== undefined);
+  const valid = rest.length === 0 && parts.every((part) => /^[a-z][a-z0-9-]*$/.test(part));
+  if (!valid || organisation === undefined || application === undefined) {
+    throw new Error(
+      `is ${JSON.stringify(text)}; wants ORGANISATION/APPLICATION or ORGANISATION/APPLICATION/DOMAIN`,
+    );
+  }
+  return { organisation, application, ...(domain !== undefined && { domain }) };
 }
 
 function parseSecret(text: string): string {

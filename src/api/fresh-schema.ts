@@ -35,9 +35,9 @@ export function answerByNewestRevision(
 
 /** A schema that has not changed is the same object from one snapshot to the next. */
 function hasOtherSchemas(before: RegistrySnapshot, after: RegistrySnapshot): boolean {
-  if (before.schemas.size !== after.schemas.size) return true;
-  for (const [path, schema] of after.schemas) {
-    if (before.schemas.get(path) !== schema) return true;
+  if (before.targets.size !== after.targets.size) return true;
+  for (const [path, schema] of after.targets) {
+    if (before.targets.get(path) !== schema) return true;
   }
   return false;
 }

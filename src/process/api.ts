@@ -80,7 +80,9 @@ async function serveApi({ config, observer, signal }: ApiOptions): Promise<void>
   });
   scope.defer(() => pipeline.close());
 
-  const registry = await openRegistry({ pool, connectionString, observe, now: Date.now });
+  const registry = await openRegistry({
+    ...{ pool, connectionString, observe, now: Date.now, serve: config.serve },
+  });
   scope.defer(() => registry.close());
   scope.defer(sweepIdempotencyKeys(pool, (cause) => observe({ type: 'store.failed', cause })));
 

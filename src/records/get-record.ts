@@ -58,7 +58,7 @@ export async function getRecord(
 /** Where includes lead, and what the caller may read there; `seen` collects it for the transaction. */
 export function otherSchemas(ctx: RequestContext, seen: Access[]): Schemas {
   return {
-    findSchema: (reference) => ctx.snapshot.schemas.get(referencePath(reference)),
+    findSchema: (reference) => ctx.snapshot.targets.get(referencePath(reference)),
     accessTo: (target) => {
       const access = findReadAccess(ctx, target);
       if (access !== undefined && !seen.includes(access)) seen.push(access);

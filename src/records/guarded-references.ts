@@ -22,7 +22,7 @@ export function guardedReferences(ctx: RequestContext, schema: CompiledSchema): 
   const accesses = new Set<Access>();
   for (const field of schema.userFields) {
     if (field.spec.ref === undefined) continue;
-    const target = ctx.snapshot.schemas.get(referencePath(field.spec.ref));
+    const target = ctx.snapshot.targets.get(referencePath(field.spec.ref));
     if (target === undefined || (target.spec.access.rowFilter ?? []).length === 0) continue;
     guarded.set(field.name, target);
     const access = target.path === schema.path ? undefined : findReadAccess(ctx, target);

@@ -7,6 +7,8 @@ import type { CompiledSchema, RevisionRow } from '../../schema/compile.ts';
 import { compileSchema, schemaPath } from '../../schema/compile.ts';
 import { listen } from '../../store/listen.ts';
 import type { Pool } from '../../store/pool.ts';
+import type { ServedScope } from './served-scope.ts';
+import { isServed, neededRows } from './served-scope.ts';
 import type { BindingEntry, DomainEntry, KeyEntry, RegistrySnapshot } from './snapshot.ts';
 import type { RegistryRows } from './sql/registry-rows.ts';
 import { readRegistryRows } from './sql/registry-rows.ts';
@@ -27,6 +29,8 @@ export interface RegistryOptions {
   readonly connectionString: string;
   readonly observe: Observe;
   readonly now: () => number;
+  /** Undefined: everything. */
+  readonly serve?: ServedScope | undefined;
 }
 
 /** Notifications within this time are answered by one load. */
@@ -36,6 +40,7 @@ const resyncMs = 30_000;
 
 export const emptySnapshot: RegistrySnapshot = {
   schemas: new Map(),
+  targets: new Map(),
   dropped: new Map(),
   domains: new Map(),
   bindings: new Map(),
@@ -60,10 +65,11 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
 
   async function load(): Promise<void> {
     const startedAt = now();
-    const rows = await readRegistryRows(pool);
+    const all = await readRegistryRows(pool);
+    const rows = { ...all, schemas: neededRows(all.schemas, options.serve) };
     const next = compileAll(rows, compiled);
     compiled = next;
-    snapshot = buildSnapshot(rows, next);
+    snapshot = buildSnapshot(rows, next, options.serve);
     confirmedAt = startedAt;
     observe({
       type: 'registry.loaded',
@@ -173,7 +179,10 @@ function pathOf(row: RevisionRow): string {
 function buildSnapshot(
   rows: RegistryRows,
   compiled: ReadonlyMap<string, Compiled>,
+  serve: ServedScope | undefined,
 ): RegistrySnapshot {
+  const targets = new Map([...compiled].map(([path, { schema }]) => [path, schema]));
+  const served = rows.schemas.filter((row) => isServed(serve, row)).map(pathOf);
   const bindings = new Map<string, BindingEntry[]>();
   for (const row of rows.bindings) {
     const key = `${row.organisation}\n${row.actorId}`;
@@ -183,8 +192,11 @@ function buildSnapshot(
     else list.push(entry);
   }
   return {
-    schemas: new Map([...compiled].map(([path, { schema }]) => [path, schema])),
-    dropped: new Map(rows.dropped.map((row) => [schemaPath(row), row])),
+    schemas: new Map(served.map((path) => [path, targets.get(path)!])),
+    targets,
+    dropped: new Map(
+      rows.dropped.filter((row) => isServed(serve, row)).map((row) => [schemaPath(row), row]),
+    ),
     domains: new Map(rows.domains.map((row): [string, DomainEntry] => [row.namespace, row])),
     bindings,
     keys: new Map(

@@ -45,6 +45,8 @@ export interface KeyEntry {
 export interface RegistrySnapshot {
   /** By `{org}/{app}/{domain}/{object}/{version}`. */
   readonly schemas: ReadonlyMap<string, CompiledSchema>;
+  /** Those and whatever they lead to by references, be it served here or elsewhere. */
+  readonly targets: ReadonlyMap<string, CompiledSchema>;
   /** Versions that were served once, by path: their records are in the successor, `v2`, or gone. */
   readonly dropped: ReadonlyMap<string, DroppedVersion>;
   /** By resource namespace. */

@@ -83,6 +83,7 @@ function binding(actorId: string, roles: string[]): [string, BindingEntry[]] {
 const snapshot: RegistrySnapshot = {
   dropped: new Map(),
   schemas: new Map([order, secret].map((compiled) => [compiled.path, compiled])),
+  targets: new Map(),
   domains: new Map(),
   bindings: new Map([
     binding('rita', ['reader']),

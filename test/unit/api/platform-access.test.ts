@@ -36,6 +36,7 @@ function domain(namespace: string, organisation: string): [string, DomainEntry] 
 function snapshotWith(bindings: Record<string, Partial<BindingEntry>[]>): RegistrySnapshot {
   return {
     schemas: new Map(),
+    targets: new Map(),
     dropped: new Map(),
     domains: new Map([domain(sales, 'acme'), domain(support, 'acme'), domain(labs, 'acme-labs')]),
     bindings: new Map(
