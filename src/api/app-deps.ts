@@ -1,9 +1,11 @@
 import type { Denial } from '../audit/record-denial.ts';
 import type { Observer } from '../observe.ts';
 import type { RecordsDeps } from '../records/request-context.ts';
+import type { DriftFigures } from '../resources/drift/find-drift.ts';
 import type { Registry } from '../resources/registry/registry.ts';
 import type { ResourceStore } from '../resources/store.ts';
 import type { Pool } from '../store/pool.ts';
+import type { ReconcileAsker } from './routes/schema-drift.ts';
 import type { PlanDecider } from './routes/schema-plans.ts';
 import type { WorkflowList } from './routes/workflows.ts';
 
@@ -25,6 +27,9 @@ export interface AppDeps {
   /** Absent: this API knows no Temporal. */
   readonly workflows?: WorkflowList;
   readonly decidePlan?: PlanDecider;
+  readonly askReconcile?: ReconcileAsker;
+  /** Absent: nobody looks after it here. */
+  readonly drift?: () => DriftFigures;
 }
 
 export interface DrainState {

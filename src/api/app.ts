@@ -18,6 +18,7 @@ import { addObjectRoutes } from './routes/objects.ts';
 import { addOpenApiRoute } from './routes/openapi.ts';
 import { addPlatformStatusRoutes } from './routes/platform-status.ts';
 import { addRecordRoutes } from './routes/records.ts';
+import { addSchemaDriftRoutes } from './routes/schema-drift.ts';
 import { addSchemaPlanRoutes } from './routes/schema-plans.ts';
 import { addWorkflowRoute } from './routes/workflows.ts';
 
@@ -60,6 +61,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   addObjectRoutes(app, deps);
   addApiKeyRoutes(app, deps);
   addSchemaPlanRoutes(app, deps);
+  addSchemaDriftRoutes(app, deps);
   addWorkflowRoute(app, deps);
   addRecordRoutes(app, deps);
   refuseOtherMethods();

@@ -7,10 +7,12 @@ import { contextCommand } from './commands/context.ts';
 import { approveCommand, rejectCommand } from './commands/decide-plan.ts';
 import { deleteCommand } from './commands/delete.ts';
 import { describeCommand } from './commands/describe.ts';
+import { driftCommand } from './commands/drift.ts';
 import { getCommand } from './commands/get.ts';
 import { grantCommand } from './commands/grant.ts';
 import { loadCommand } from './commands/load.ts';
 import { queryCommand } from './commands/query.ts';
+import { reconcileCommand } from './commands/reconcile.ts';
 import { recordCommand } from './commands/record.ts';
 import { revokeCommand } from './commands/revoke.ts';
 import { schemaCommand } from './commands/schema.ts';
@@ -69,6 +71,8 @@ export function buildProgram(cli: Cli): Command {
     schemaCommand(cli),
     approveCommand(cli),
     rejectCommand(cli),
+    driftCommand(cli),
+    reconcileCommand(cli),
     statusCommand(cli),
   );
   add(workWithRecords, queryCommand(cli), recordCommand(cli), loadCommand(cli));

@@ -10,6 +10,8 @@ import { ConfigError, readConfig } from '../config.ts';
 import type { Metrics, Observe, Observer } from '../observe.ts';
 import { openObserver } from '../observe.ts';
 import { sweepIdempotencyKeys } from '../records/sweep-idempotency-keys.ts';
+import type { DriftFigures } from '../resources/drift/find-drift.ts';
+import { watchDrift } from '../resources/drift/watch-drift.ts';
 import type { Registry } from '../resources/registry/registry.ts';
 import { openRegistry } from '../resources/registry/registry.ts';
 import type { ResourceStore } from '../resources/store.ts';
@@ -100,6 +102,9 @@ async function serveApi({ config, observer, signal }: ApiOptions): Promise<void>
   scope.defer(close);
   if (kubernetes !== undefined) scope.defer(followResources(resources, observe));
 
+  const drift = watchDrift(pool, (cause) => observe({ type: 'store.failed', cause }));
+  scope.defer(drift.stop);
+
   const drain: DrainState = { phase: 'serving' };
   const app = buildApp({
     records: { pipeline, pool, newId, cursorSecret: config.cursorSecret, now: Date.now },
@@ -116,8 +121,10 @@ async function serveApi({ config, observer, signal }: ApiOptions): Promise<void>
     serveMetrics: config.metricsPort === undefined,
     workflows: workflows.list,
     decidePlan: workflows.decidePlan,
+    askReconcile: workflows.askReconcile,
+    drift: drift.figures,
   });
-  exposeFigures(metrics, { pool, pipeline, registry, resources });
+  exposeFigures(metrics, { pool, pipeline, registry, resources, drift: drift.figures });
   const closeMetrics = await serveMetrics({ config, metrics });
   scope.defer(closeMetrics);
 
@@ -136,11 +143,12 @@ interface ExposedParts {
   readonly pipeline: Pipeline;
   readonly registry: Registry;
   readonly resources: ResourceStore;
+  readonly drift: () => DriftFigures;
 }
 
 function exposeFigures(
   metrics: Metrics,
-  { pool, pipeline, registry, resources }: ExposedParts,
+  { pool, pipeline, registry, resources, drift }: ExposedParts,
 ): void {
   metrics.gauges({
     name: 'velocity_pool_connections',
@@ -167,6 +175,18 @@ function exposeFigures(
     'velocity_registry_schemas',
     'Schemas served.',
     () => registry.snapshot().schemas.size,
+  );
+  metrics.gauges({
+    name: 'velocity_schema_drift',
+    help: 'Schemas whose table is not as their active revision says, by what differs.',
+    labelNames: ['kind'],
+    read: async () =>
+      drift().byKind.map(({ kind, schemas }) => ({ labels: { kind }, value: schemas })),
+  });
+  metrics.gauge(
+    'velocity_schema_drift_age_seconds',
+    'Since the comparison with the catalogue that is longest ago.',
+    () => drift().ageSeconds ?? 0,
   );
   metrics.gauges({
     name: 'velocity_resources',

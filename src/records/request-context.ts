@@ -85,7 +85,7 @@ export function authorizeWrite(
   const access = authorizeFor(ctx, schema, operation);
   const { lifecycle, audit } = schema.spec;
   if (schema.standing) throw writesRefused(schema, schema.standing);
-  if (lifecycle?.frozen === true) {
+  if (lifecycle?.frozen === true || schema.frozen === true) {
     throw new VelocityError(
       'SCHEMA_FROZEN',
       `${schema.path} is frozen: records can be read, not written.`,

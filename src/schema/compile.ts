@@ -31,6 +31,8 @@ export interface RevisionRow {
   readonly activatedAt?: string;
   /** Absent: nothing but its spec says how the version stands. */
   readonly standing?: VersionStanding | null;
+  /** Somebody froze it by hand, whatever its spec says. */
+  readonly frozen?: boolean;
   /** Whether records of other schemas refer to these. */
   readonly referred?: boolean;
 }

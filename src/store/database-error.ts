@@ -126,7 +126,19 @@ const staleSchema: ReadonlySet<string> = new Set([
 ]);
 
 export function isStaleSchema(error: unknown): boolean {
-  return staleSchema.has(sqlState(error) ?? '');
+  return staleSchema.has(sqlState(error) ?? '') || lacksTableRight(error);
+}
+
+/** 42501 is also what row security says; `aclcheck_error` is where a right on a table is missing. */
+function lacksTableRight(error: unknown): boolean {
+  if (error instanceof VelocityError || error instanceof ConnectionLostError) {
+    return lacksTableRight(error.cause);
+  }
+  return (
+    error instanceof pg.DatabaseError &&
+    error.code === '42501' &&
+    error.routine === 'aclcheck_error'
+  );
 }
 
 /** The SQLSTATE, where the error came from Postgres, mapped or not. */

@@ -28,6 +28,10 @@ function body(schema: JsonSchema): JsonSchema {
   return { required: true, content: { 'application/json': { schema } } };
 }
 
+function optionalBody(schema: JsonSchema): JsonSchema {
+  return { ...body(schema), required: false };
+}
+
 function path(name: string, schema: JsonSchema = text): JsonSchema {
   return { name, in: 'path', required: true, schema };
 }
@@ -36,6 +40,11 @@ const planBody = {
   type: 'object',
   required: ['plan'],
   properties: { plan: text, reason: text },
+  additionalProperties: false,
+};
+const reasonBody = {
+  type: 'object',
+  properties: { reason: text },
   additionalProperties: false,
 };
 const dryRun = { name: 'dryRun', in: 'query', schema: { type: 'boolean', default: false } };
@@ -119,6 +128,30 @@ const administration: Record<string, JsonSchema> = {
         responses: { 201: json('The token.') },
       },
     ),
+  },
+  '/api/platform/drift': { get: operation('listDrift', 'Schemas that differ from the catalogue') },
+  '/api/platform/schemas/{namespace}/{name}/drift': {
+    get: operation('getDrift', 'What the catalogue has otherwise than the schema says', {
+      parameters: [path('namespace'), path('name')],
+    }),
+  },
+  '/api/platform/schemas/{namespace}/{name}/reconcile': {
+    post: operation('reconcileSchema', 'Have the schema looked at now', {
+      parameters: [path('namespace'), path('name')],
+      requestBody: optionalBody(reasonBody),
+    }),
+  },
+  '/api/platform/schemas/{namespace}/{name}/freeze': {
+    post: operation('freezeSchema', 'Let nobody write records of the schema', {
+      parameters: [path('namespace'), path('name')],
+      requestBody: optionalBody(reasonBody),
+    }),
+  },
+  '/api/platform/schemas/{namespace}/{name}/unfreeze': {
+    post: operation('unfreezeSchema', 'Let records be written again', {
+      parameters: [path('namespace'), path('name')],
+      requestBody: optionalBody(reasonBody),
+    }),
   },
   '/api/platform/workflows': { get: operation('workflows', 'Latest workflows') },
 };

@@ -39,7 +39,9 @@ export function addPlatformStatusRoutes(app: FastifyInstance, deps: AppDeps): vo
   app.get('/readyz', { config: { access: 'public' } }, (request, reply) => {
     const reasons = notReadyBecause(deps);
     reply.code(reasons.length === 0 ? 200 : 503);
-    if (reasons.length === 0) return { data: { ready: true }, requestId: request.id };
+    if (reasons.length === 0) {
+      return { data: { ready: true, ...warningsOf(deps) }, requestId: request.id };
+    }
     return { data: { ready: false, reasons }, detail: reasons.join('; '), requestId: request.id };
   });
 
@@ -59,6 +61,22 @@ function describeAge(schema: CompiledSchema, nowMs: number): Record<string, stri
     ...(sunsetAt !== undefined && { sunsetAt: new Date(sunsetAt).toISOString() }),
     ...(successor !== undefined && { successor }),
   };
+}
+
+/**
+ * Nothing that another replica would do better, so it stays ready; but who owns a table can disable
+ * its triggers, and that is said wherever somebody looks.
+ */
+function warningsOf({ drift }: AppDeps): { warnings?: string[] } {
+  const { byKind, unguarded } = drift?.() ?? { byKind: [], unguarded: 0 };
+  const warnings: string[] = [];
+  if (byKind.length > 0) warnings.push('the catalogue differs from the schemas: velocity drift');
+  if (unguarded > 0) {
+    warnings.push(
+      `${unguarded} schemas may take writes without history and audit: triggers differ`,
+    );
+  }
+  return warnings.length === 0 ? {} : { warnings };
 }
 
 /**

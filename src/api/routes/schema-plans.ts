@@ -1,13 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { ResourceRef } from '../../contract/names.ts';
 import type { Problem } from '../../errors.ts';
 import { VelocityError, validationError } from '../../errors.ts';
 import type { ApprovalAttempt } from '../../schema/judge-approval.ts';
 import type { AppDeps } from '../app-deps.ts';
-import { decidePlatformAccess, requireAdministration } from '../platform/platform-access.ts';
-import { identityOf } from '../plugins/authentication.ts';
-import { queryOf, requireKnownParams } from '../request-params.ts';
+import { administeredSchema } from '../platform/administered-schema.ts';
 
 /**
  * Hands a decision to the schema's workflow, which alone judges it. Throws APPROVAL_CONFLICT,
@@ -17,7 +15,6 @@ export type PlanDecider = (ref: ResourceRef, attempt: ApprovalAttempt) => Promis
 
 const root = '/api/platform/schema-plans/:namespace/:name';
 const config = { access: 'platform' } as const;
-const noParams = new Set<string>();
 const tokenBytes = 32;
 const tokenLifeMs = 3_600_000;
 const reasonLengthMax = 1_000;
@@ -29,7 +26,7 @@ export function addSchemaPlanRoutes(app: FastifyInstance, deps: AppDeps): void {
     ['reject', false],
   ] as const) {
     app.post(`${root}/${verb}`, { config }, async (request) => {
-      const { ref, actor } = await subjectOf(deps, request);
+      const { ref, actor } = await administeredSchema(deps, request);
       const { plan, reason } = parseDecision(request.body);
       if (deps.decidePlan === undefined) {
         throw new VelocityError('TEMPORAL_UNAVAILABLE', 'This API was started without Temporal.');
@@ -42,7 +39,7 @@ export function addSchemaPlanRoutes(app: FastifyInstance, deps: AppDeps): void {
   }
 
   app.post(`${root}/approval-tokens`, { config }, async (request, reply) => {
-    const { ref, actor } = await subjectOf(deps, request);
+    const { ref, actor } = await administeredSchema(deps, request);
     const { plan } = parseDecision(request.body);
     const token = deps.randomBytes(tokenBytes).toString('base64url');
     const expiresAt = new Date(deps.now() + tokenLifeMs).toISOString();
@@ -59,24 +56,6 @@ export function addSchemaPlanRoutes(app: FastifyInstance, deps: AppDeps): void {
     reply.code(201);
     return { data: { token, expiresAt, plan }, requestId: request.id };
   });
-}
-
-/** The schema, if the caller administers it. */
-async function subjectOf(
-  deps: AppDeps,
-  request: FastifyRequest,
-): Promise<{ ref: ResourceRef; actor: string }> {
-  requireKnownParams(queryOf(request), noParams);
-  const { namespace, name } = request.params as { namespace: string; name: string };
-  const snapshot = deps.registry.snapshot();
-  const access = decidePlatformAccess(identityOf(request), snapshot, deps.now());
-  requireAdministration(access, snapshot, namespace);
-  const kind = 'SchemaDefinition';
-  if ((await deps.resources.find({ kind, namespace, name })) === undefined) {
-    const message = `There is no ${kind} ${JSON.stringify(name)} in ${JSON.stringify(namespace)}.`;
-    throw new VelocityError('ENTITY_NOT_FOUND', message);
-  }
-  return { ref: { kind, namespace, name }, actor: access.actor };
 }
 
 interface Decision {

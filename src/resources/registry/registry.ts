@@ -160,7 +160,7 @@ function compileAll(
   for (const row of rows.schemas) {
     const path = pathOf(row);
     // References take their type from the target, which never changes the type of a key it serves.
-    const source = `${row.revision}\n${row.pgNamespace}\n${row.pgTable}\n${JSON.stringify([row.access, row.standing, row.referred])}`;
+    const source = `${row.revision}\n${row.pgNamespace}\n${row.pgTable}\n${JSON.stringify([row.access, row.standing, row.referred, row.frozen])}`;
     const known = before.get(path);
     next.set(
       path,

@@ -68,6 +68,8 @@ export function readRegistryRows(pool: Pool): Promise<RegistryRows> {
                case when v.state is not null then
                  json_build_object('state', v.state, 'successor', v.successor,
                                    'deprecatedAt', v.deprecated_at, 'sunsetAt', v.sunset_at) end as standing,
+               exists (select from platform.schema_freezes z
+                        where z.namespace = r.namespace and z.name = r.name) as frozen,
                exists (select from platform.schema_references f
                         where f.target_namespace = r.pg_namespace and f.target_table = r.pg_table
                           and (f.source_namespace, f.source_table) <> (r.pg_namespace, r.pg_table)) as referred

@@ -1,0 +1,99 @@
+import type { FastifyInstance } from 'fastify';
+import type { ResourceRef } from '../../contract/names.ts';
+import type { Problem } from '../../errors.ts';
+import { VelocityError, validationError } from '../../errors.ts';
+import type { FoundDrift } from '../../resources/drift/find-drift.ts';
+import { findDrift, listDrift } from '../../resources/drift/find-drift.ts';
+import { describeDrift } from '../../schema/compare-shapes.ts';
+import type { AppDeps } from '../app-deps.ts';
+import { administeredSchema } from '../platform/administered-schema.ts';
+import { decidePlatformAccess, requireSomeAdministration } from '../platform/platform-access.ts';
+import { identityOf } from '../plugins/authentication.ts';
+import { queryOf, requireKnownParams } from '../request-params.ts';
+
+/** Asks the workflow of a resource to look at it now. Throws TEMPORAL_UNAVAILABLE. */
+export type ReconcileAsker = (ref: ResourceRef) => Promise<void>;
+
+const root = '/api/platform/schemas/:namespace/:name';
+const config = { access: 'platform' } as const;
+const noParams = new Set<string>();
+const reasonLengthMax = 1_000;
+
+/** What the catalogue has otherwise than a schema says, and a schema that is read only for a while. */
+export function addSchemaDriftRoutes(app: FastifyInstance, deps: AppDeps): void {
+  app.get('/api/platform/drift', { config }, async (request) => {
+    requireKnownParams(queryOf(request), noParams);
+    const access = decidePlatformAccess(identityOf(request), deps.registry.snapshot(), deps.now());
+    requireSomeAdministration(access);
+    const drifted = await listDrift(deps.pool);
+    const data = drifted.filter(({ namespace }) => access.administers(namespace)).map(viewOf);
+    return { data, requestId: request.id };
+  });
+
+  app.get(`${root}/drift`, { config }, async (request) => {
+    const { ref } = await administeredSchema(deps, request);
+    const versions = (await findDrift(deps.pool, ref)).map(viewOf);
+    const { namespace, name } = ref;
+    const drifted = versions.some(({ items }) => items.length > 0);
+    return { data: { namespace, name, drifted, versions }, requestId: request.id };
+  });
+
+  app.post(`${root}/reconcile`, { config }, async (request) => {
+    const { ref } = await administeredSchema(deps, request);
+    parseReason(request.body);
+    await askReconcile(deps, ref);
+    const { namespace, name } = ref;
+    return { data: { namespace, name, asked: true }, requestId: request.id };
+  });
+
+  for (const [verb, frozen] of [
+    ['freeze', true],
+    ['unfreeze', false],
+  ] as const) {
+    app.post(`${root}/${verb}`, { config }, async (request) => {
+      const { ref, actor } = await administeredSchema(deps, request);
+      const reason = parseReason(request.body);
+      const { namespace, name } = ref;
+      const { rows } = await deps.pool.query<{ changed: boolean }>({
+        name: 'api.set-frozen',
+        text: `select platform.set_frozen($1::text, $2::text, $3::boolean, $4::text, $5::text) as changed`,
+        values: [namespace, name, frozen, actor, reason ?? null],
+      });
+      await deps.registry.refresh();
+      // The status follows now or, while Temporal is away, with the next comparison.
+      await askReconcile(deps, ref).catch(() => undefined);
+      const data = { namespace, name, frozen, changed: rows[0]?.changed ?? false, by: actor };
+      return { data, requestId: request.id };
+    });
+  }
+}
+
+/** For a person and for a program: the difference, and a sentence about it. */
+function viewOf({ items, ...found }: FoundDrift) {
+  return { ...found, items: items.map((item) => ({ ...item, summary: describeDrift(item) })) };
+}
+
+export async function askReconcile(
+  { askReconcile: ask }: AppDeps,
+  ref: ResourceRef,
+): Promise<void> {
+  if (ask === undefined) {
+    throw new VelocityError('TEMPORAL_UNAVAILABLE', 'This API was started without Temporal.');
+  }
+  await ask(ref);
+}
+
+/** `{reason?}`, or no body at all. */
+function parseReason(body: unknown): string | undefined {
+  const given = typeof body === 'object' && body !== null ? body : {};
+  const { reason, ...others } = given as Record<string, unknown>;
+  const problems: Problem[] = Object.keys(others).map((member) => ({
+    ...{ pointer: `/${member}`, rule: 'unknown', message: 'is not known here', hint: 'reason' },
+  }));
+  if (reason !== undefined && (typeof reason !== 'string' || reason.length > reasonLengthMax)) {
+    const message = `is not a text of at most ${reasonLengthMax} characters`;
+    problems.push({ pointer: '/reason', rule: 'type', message });
+  }
+  if (problems.length > 0) throw validationError('The request is not well formed.', problems);
+  return reason as string | undefined;
+}
