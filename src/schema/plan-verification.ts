@@ -36,7 +36,7 @@ export function planVerification(
       found.push(planStep('verify', `verify ${name} of ${field.name}`, sql, { unfit }));
     };
     if (conversion !== undefined && !conversion.exact) {
-      const unfit = `have a ${prior.name} that is no ${field.type} without loss`;
+      const unfit = `with a value of ${prior.name} that is no ${field.type} without loss`;
       verify('the values', unfit, `${column} is not null and (${fits}) is not true`);
     }
     const check = checkOf(input.pgTable, field, type, `(${value})`);

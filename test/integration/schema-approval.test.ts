@@ -204,7 +204,7 @@ describe('a breaking plan', () => {
     );
     expect(findCondition(failed, 'Migrated')).toMatchObject({
       reason: 'DataDoesNotFit',
-      message: expect.stringContaining('2 records have a amount that is no integer'),
+      message: expect.stringContaining('2 records with a value of amount that is no integer'),
     });
     expect(failed.status?.activeRevision).toBe(1);
     expect(await leftovers('unfit')).toEqual([]);
