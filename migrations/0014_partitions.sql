@@ -1,7 +1,7 @@
 -- runs as: superuser
 -- Partitioned record tables. The table carries every trigger, policy and right, as a plain one does;
 -- its partitions refuse whoever writes to them directly, so that nothing passes history or policies
--- by. A partition is made beside the table and attached, which nobody waits for.
+-- by.
 
 -- Fires for statements that name the partition: those that name the table never come here.
 create or replace function platform.refuse_partition_write() returns trigger
@@ -69,8 +69,7 @@ revoke execute on function platform.audit_copy(text, text, boolean, bigint, text
 grant execute on function platform.audit_copy(text, text, boolean, bigint, text) to velocity_operator;
 
 -- Makes one partition and attaches it. Rows of the default partition that belong there move along in the
--- same transaction, and the default partition is locked until its end: so they may be at most
--- `p_movable`. Answers how many moved; null when they are more and so nothing was done. `p_condition`
+-- same transaction, and the table is locked until its end: so they may be at most `p_movable`. Answers how many moved; null when they are more and so nothing was done. `p_condition`
 -- says which rows belong there.
 create or replace function platform.attach_partition(
   p_namespace text, p_table text, p_base text, p_suffix text, p_bound text, p_condition text, p_movable integer
@@ -88,8 +87,10 @@ begin
   end loop;
   select nullif(p.partdefid, 0)::regclass into v_default
     from pg_partitioned_table p where p.partrelid = format('%I.%I', p_namespace, p_table)::regclass;
+  -- A query that knows the old partitions alone would find a row that moves in neither its old place nor
+  -- its new one. So nobody is inside while it happens: all come in by the table, and wait there.
+  execute format('lock table only %I.%I in access exclusive mode', p_namespace, p_table);
   if v_default is not null and p_condition is not null then
-    execute format('lock table %s in access exclusive mode', v_default);
     execute format('select count(*) from (select from %s where %s limit %s) as s', v_default, p_condition, p_movable + 1)
        into v_strays;
     if v_strays > p_movable then
@@ -159,7 +160,8 @@ $$;
 alter function platform.name_partition_parts(text, text) owner to velocity_operator;
 revoke execute on function platform.name_partition_parts(text, text) from public;
 
--- Brings a table to the partitions that it should have; answers how many were made. Only adds, so it may
+-- Brings a table to the partitions that it should have, making at most `p_most` of them in this
+-- transaction; answers how many were made, so 0 when there is nothing left to do. Only adds, so it may
 -- be repeated. A span with too many rows in the default partition has none, and they stay where they
 -- are. `p_base` is what the names of partitions begin with.
 --   range: spans of `p_months` months (UTC): this one and two ahead, and those of rows in the default
@@ -168,7 +170,8 @@ revoke execute on function platform.name_partition_parts(text, text) from public
 --   list:  one for each of `p_values`.
 --   hash:  eight.
 create or replace function platform.sync_partitions(
-  p_namespace text, p_table text, p_base text, p_strategy text, p_field text, p_months integer, p_values text[], p_source text
+  p_namespace text, p_table text, p_base text, p_strategy text, p_field text, p_months integer, p_values text[], p_source text,
+  p_most integer
 ) returns integer
   language plpgsql set search_path = pg_catalog, pg_temp set timezone = 'UTC'
 as $$
@@ -187,7 +190,7 @@ declare
   v_to      date;
   v_value   text;
   v_made    integer := 0;
-  v_movable integer := 20000;   -- rows that one call moves, some 200 ms
+  v_movable integer := 10000;   -- rows that one call moves, some 150 ms
   v_moved   integer;
 begin
   select array(select pg_get_expr(c.relpartbound, c.oid) from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = v_table),
@@ -198,6 +201,7 @@ begin
   if p_strategy = 'hash' then
     for v_remainder in 0 .. v_modulus - 1 loop
       v_value := format('FOR VALUES WITH (modulus %s, remainder %s)', v_modulus, v_remainder);
+      exit when v_made >= p_most;
       continue when v_value = any (v_bounds);
       perform platform.attach_partition(p_namespace, p_table, p_base, '_h' || v_remainder, v_value, null, 0);
       v_made := v_made + 1;
@@ -214,6 +218,7 @@ begin
 
   if p_strategy = 'list' then
     foreach v_value in array p_values loop
+      exit when v_made >= p_most;
       continue when format('FOR VALUES IN (%s)', v_value) = any (v_bounds);
       v_moved := platform.attach_partition(p_namespace, p_table, p_base,
            '_l_' || left(regexp_replace(lower(v_value), '[^a-z0-9]+', '', 'g'), 20),
@@ -240,6 +245,7 @@ begin
     p_months, v_ahead * p_months, p_field, case when p_source is null then v_default::text else format('%I.%I', p_namespace, p_source) end, v_rows_of)
     into v_spans;
   foreach v_span in array v_spans loop
+    exit when v_made >= p_most;
     v_from := null;
     for v_place in 0 .. p_months loop
       v_month := (v_span + make_interval(months => v_place))::date;
@@ -262,5 +268,5 @@ begin
   return v_made;
 end
 $$;
-alter function platform.sync_partitions(text, text, text, text, text, integer, text[], text) owner to velocity_operator;
-revoke execute on function platform.sync_partitions(text, text, text, text, text, integer, text[], text) from public;
+alter function platform.sync_partitions(text, text, text, text, text, integer, text[], text, integer) owner to velocity_operator;
+revoke execute on function platform.sync_partitions(text, text, text, text, text, integer, text[], text, integer) from public;

@@ -1,14 +1,12 @@
-import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import type { ResourceRef } from '../contract/names.ts';
-import { quoteQualified } from '../schema/identifier.ts';
 import type { PlanStep } from '../schema/plan-step.ts';
-import { sqlState } from '../store/database-error.ts';
 import type { Transaction } from '../store/pool.ts';
+import { buildIndex, unfitData } from './build-index.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { Job } from './durable.ts';
 import { gatherSchema } from './gather-schema.ts';
+import { makePartitions } from './make-partitions.ts';
 import { runDdl } from './run-ddl.ts';
-import { isInvalidIndex } from './sql/is-invalid-index.ts';
 
 export interface SchemaBatch {
   readonly ref: ResourceRef;
@@ -17,8 +15,6 @@ export interface SchemaBatch {
   /** Names of the steps to apply. */
   readonly batch: readonly string[];
 }
-
-const uniqueViolation = '23505';
 
 /**
  * Applies steps by name. Each may be repeated: one that is done twice changes nothing. When the plan
@@ -32,6 +28,7 @@ export async function applySchemaSteps(
   const gathered = await gatherSchema(deps, ref);
   if (gathered === undefined || gathered.plan.hash !== planHash) return;
   const { plan, domain, active } = gathered;
+  const table = { pgNamespace: domain.pgNamespace, pgTable: plan.pgTable };
   const wanted = plan.steps.filter(({ name }) => batch.includes(name));
 
   // A table that nobody uses yet is made whole in one transaction.
@@ -39,7 +36,8 @@ export async function applySchemaSteps(
   for (const step of wanted) {
     job?.signal.throwIfAborted();
     if (step.mode === 'verify') await verify(deps, step);
-    else if (step.mode === 'build') await buildIndex(deps, domain.pgNamespace, step);
+    else if (step.mode === 'build') await buildIndex(deps, table, step, job?.signal);
+    else if (step.repeats === true) await makePartitions(deps, step.sql, job?.signal);
     else await applyTogether(deps, [step], job?.signal);
   }
 }
@@ -65,40 +63,4 @@ async function verify({ pool }: ActivityDeps, { sql, unfit = 'do not fit' }: Pla
   if (records === 0) return;
   const count = records >= countedMax ? `at least ${countedMax}` : String(records);
   throw unfitData(`${count} record${records === 1 ? '' : 's'} ${unfit}, ${example} for one`);
-}
-
-/** What the schema's condition says: for the log of a worker it is nothing to look at. */
-function unfitData(message: string): ApplicationFailure {
-  return ApplicationFailure.create({
-    ...{ message, type: 'DataDoesNotFit', nonRetryable: true },
-    category: ApplicationFailureCategory.BENIGN,
-  });
-}
-
-/**
- * Outside a transaction and without a lock timeout: while it waits for older transactions it keeps
- * nobody else waiting. What an earlier try left half built is taken down first, and what this one
- * leaves half built is no index.
- */
-async function buildIndex(
-  { pool }: ActivityDeps,
-  pgNamespace: string,
-  { sql, index = '' }: PlanStep,
-): Promise<void> {
-  const dropInvalid = async (): Promise<void> => {
-    if (!(await isInvalidIndex(pool, { pgNamespace, index }))) return;
-    const name = quoteQualified(pgNamespace, index);
-    await pool.query({ text: `drop index concurrently if exists ${name}` });
-  };
-  await dropInvalid();
-  try {
-    await pool.query({ text: sql });
-  } catch (error) {
-    if (sqlState(error) !== uniqueViolation) throw error;
-    await dropInvalid();
-    throw unfitData('records share a value that is to be unique');
-  }
-  if (await isInvalidIndex(pool, { pgNamespace, index })) {
-    throw new Error(`the index ${index} was built and is not valid`);
-  }
 }

@@ -1,6 +1,7 @@
 import { syncPartitions } from '../schema/partitioning.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { Job } from './durable.ts';
+import { makePartitions } from './make-partitions.ts';
 import { runDdl } from './run-ddl.ts';
 import { findPartitionedTables } from './sql/partitioned-tables.ts';
 
@@ -34,7 +35,7 @@ export async function ensureHistoryPartitions(
   );
 }
 
-/** The partitions that a page of record tables lacks, each table in a transaction of its own. */
+/** The partitions that a page of record tables lacks, each partition in a transaction of its own. */
 export async function ensureRecordPartitions(
   deps: ActivityDeps,
   { after }: PartitionPage,
@@ -43,8 +44,8 @@ export async function ensureRecordPartitions(
   const tables = await findPartitionedTables(deps.pool, { after, size: pageSize });
   for (const { spec, pgTable, ...table } of tables) {
     job?.signal.throwIfAborted();
-    const text = syncPartitions({ ...table, pgTable }, spec, { table: pgTable });
-    if (text !== undefined) await runDdl(deps, (tx) => tx.query({ text }), job?.signal);
+    const sql = syncPartitions({ ...table, pgTable }, spec, { table: pgTable, most: 1 });
+    if (sql !== undefined) await makePartitions(deps, sql, job?.signal);
   }
   return { after: tables.length === pageSize ? tables.at(-1)?.place : undefined };
 }

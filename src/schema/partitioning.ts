@@ -32,22 +32,39 @@ export function partitionClause(spec: SchemaDefinitionSpec): string {
   return ` partition by ${planned.strategy} (${quoteIdentifier(planned.field)})`;
 }
 
-/**
- * Makes the partitions that are missing. `table` is the one that they belong to, under its name of
- * now; `source` a table whose rows it is to take over.
- */
+export interface MissingPartitions {
+  /** The table that they belong to, by its name of now. */
+  readonly table: string;
+  /** What the field is called now; by default what the schema says. */
+  readonly field?: string;
+  /** A table whose rows it is to take over. */
+  readonly source?: string;
+  /** Partitions of one call; by default all. */
+  readonly most?: number;
+}
+
+/** Makes partitions that are missing; undefined: the table has none. */
 export function syncPartitions(
   { pgNamespace, pgTable }: { readonly pgNamespace: string; readonly pgTable: string },
   spec: SchemaDefinitionSpec,
-  { table, source }: { readonly table: string; readonly source?: string },
+  { table, field, source, most = partitionsMax }: MissingPartitions,
 ): string | undefined {
   const planned = partitioningOf(spec);
   if (planned === undefined) return undefined;
-  const { strategy, field, months } = planned;
-  const names = [pgNamespace, table, pgTable, strategy, field].map(quoteLiteral).join(', ');
-  const values = strategy === 'list' ? listed(spec, field).map(quoteLiteral).join(', ') : '';
+  const { strategy, months } = planned;
+  const by = field ?? planned.field;
+  const names = [pgNamespace, table, pgTable, strategy, by].map(quoteLiteral).join(', ');
+  const values = strategy === 'list' ? listed(spec, planned.field).map(quoteLiteral) : [];
   const from = source === undefined ? 'null' : quoteLiteral(source);
-  return `select platform.sync_partitions(${names}, ${months}, array[${values}]::text[], ${from})`;
+  return `select platform.sync_partitions(${names}, ${months}, array[${values.join(', ')}]::text[], ${from}, ${most}) as made`;
+}
+
+/** More than a table can have: by range 240 months at once, by list 100 values, by hash 8. */
+const partitionsMax = 1_000;
+
+/** After a swap: what belongs to partitions is called after what belongs to the table. */
+export function namePartitionParts(pgNamespace: string, pgTable: string): string {
+  return `select platform.name_partition_parts(${quoteLiteral(pgNamespace)}, ${quoteLiteral(pgTable)})`;
 }
 
 /** Each value that has a partition of its own, as a SQL literal. */

@@ -2,6 +2,8 @@ import type { Field } from '../contract/kinds.ts';
 import { newConstraints } from './compare-constraints.ts';
 import { comparedIndexes } from './compare-indexes.ts';
 import { quoteIdentifier, quoteLiteral, quoteQualified } from './identifier.ts';
+import { referencePartitions } from './partition-parts.ts';
+import { partitioningOf } from './partitioning.ts';
 import type { ChangeInput, PlacedField } from './placed-field.ts';
 import { nextName, placeField } from './placed-field.ts';
 import type { PlanStep } from './plan-step.ts';
@@ -113,8 +115,12 @@ function addConstraints(
   placed: readonly PlacedField[],
   table: string,
 ): PlanStep[] {
+  const partitioned = partitioningOf(input.desired) !== undefined;
   return newConstraints(input, placed).flatMap(({ name, definition }) => {
     const next = quoteIdentifier(nextName(name));
+    if (partitioned && definition.startsWith('foreign key')) {
+      return referencePartitions(table, name, definition);
+    }
     const lock = definition.startsWith('foreign key') ? { lock: 'SHARE ROW EXCLUSIVE' } : {};
     return [
       planStep(
@@ -139,8 +145,16 @@ function buildIndexes(
   placed: readonly PlacedField[],
   table: string,
 ): PlanStep[] {
+  const partitioned = partitioningOf(input.desired) !== undefined;
+  const label = `r${input.active.revision + 1}`;
   return comparedIndexes(input, placed).built.map(({ name, unique, definition }) => {
     const next = nextName(name);
+    if (partitioned) {
+      const sql = `create ${unique ? 'unique ' : ''}index if not exists ${quoteIdentifier(next)} on only ${table} ${definition}
+        -- and of each partition, CONCURRENTLY, to be attached to this one`;
+      const ofPartitions = { unique, definition, label };
+      return planStep('build', `index ${name}`, sql, { index: next, ofPartitions, lock: 'SHARE' });
+    }
     return planStep(
       'build',
       `index ${name}`,

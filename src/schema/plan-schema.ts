@@ -11,6 +11,7 @@ import {
   idsKeyName,
   idsTableName,
   keepsIds,
+  namePartitionParts,
   partitioningOf,
   syncPartitions,
 } from './partitioning.ts';
@@ -158,12 +159,27 @@ function planUpdate(
     changes: diff.changes,
     steps: [
       ...followed.flatMap((reference) => referenceRights(desired, reference, 'change')),
+      ...(rebuilt ? [] : morePartitions(desired, active.spec, pgTable)),
       ...steps,
       ...(steps.some(({ mode }) => mode === 'swap')
         ? lastSteps(desired, table, pgTable, after, revision, 'swap', frozen)
         : [nameRevision(desired, pgTable, revision), ...freezing(active.spec, desired, table)]),
     ],
   };
+}
+
+/** One in a transaction: each may move rows out of the default partition while the table is locked. */
+function morePartitions(
+  { pgNamespace, spec }: DesiredSchema,
+  active: SchemaDefinitionSpec,
+  pgTable: string,
+): PlanStep[] {
+  const field = partitioningOf(active)?.field;
+  if (field === undefined) return [];
+  const place = { pgNamespace, pgTable };
+  const sql = syncPartitions(place, spec, { table: pgTable, field, most: 1 });
+  if (sql === undefined) return [];
+  return [planStep('change', 'make partitions', sql, { repeats: true, class: 'online' })];
 }
 
 /** Until the table serves nobody waits for it: all of it is made in one transaction. */
@@ -287,7 +303,10 @@ function lastSteps(
 ): PlanStep[] {
   const { pgNamespace, spec } = desired;
   const isFrozen = frozen === true || spec.lifecycle?.frozen === true;
-  const partitions = syncPartitions({ pgNamespace, pgTable }, spec, { table: pgTable });
+  const partitions =
+    mode === 'change'
+      ? syncPartitions({ pgNamespace, pgTable }, spec, { table: pgTable })
+      : partitioningOf(spec) && namePartitionParts(pgNamespace, pgTable);
   return [
     planStep(mode, 'row-level security', rowLevelSecurity(desired, table, columnTypes)),
     planStep(mode, 'history and audit', historyAndAudit(desired, pgTable, revision)),

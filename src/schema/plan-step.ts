@@ -25,6 +25,15 @@ export interface PlanStep {
   readonly unfit?: string;
   /** Of a build step: it is rebuilt when it is there but not valid. */
   readonly index?: string;
+  /** Of a change step: its transaction is repeated until it answers that it `made` nothing more. */
+  readonly repeats?: boolean;
+  /** The same of a partitioned table: what is built on each partition, to be attached to `index`. */
+  readonly ofPartitions?: {
+    readonly unique: boolean;
+    readonly definition: string;
+    /** Tells the parts of one change from those of another. */
+    readonly label: string;
+  };
 }
 
 /** What every artefact of a change is called until the swap gives it its name: no field begins so. */

@@ -1,6 +1,8 @@
 import { goneConstraints, newConstraints, renamedConstraints } from './compare-constraints.ts';
 import { comparedIndexes } from './compare-indexes.ts';
 import { quoteIdentifier, quoteLiteral, quoteQualified } from './identifier.ts';
+import { namePartitionIndexes } from './partition-parts.ts';
+import { partitioningOf } from './partitioning.ts';
 import type { ChangeInput, PlacedField } from './placed-field.ts';
 import { isProven, nextName, presenceName } from './placed-field.ts';
 import type { PlanStep } from './plan-step.ts';
@@ -87,6 +89,7 @@ export function planSwap(
         (name) =>
           `alter index ${quoteQualified(pgNamespace, nextName(name))} rename to ${quoteIdentifier(name)}`,
       ),
+      ...(partitioningOf(input.desired) === undefined ? [] : [namePartitionIndexes(table)]),
     ],
     renamed.length > 0 ? { class: 'breaking' } : {},
   );

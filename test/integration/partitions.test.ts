@@ -220,7 +220,7 @@ describe('a partitioned schema', () => {
     const place = `${trail.namespace}', 'shipment_v1`;
     const before = await rows(`select t::text from ${trail.table} t order by id`);
     await api.operator.query({
-      text: `select platform.sync_partitions('${place}', 'shipment_v1', 'range', 'due', 1, '{}', null)`,
+      text: `select platform.sync_partitions('${place}', 'shipment_v1', 'range', 'due', 1, '{}', null, 100)`,
     });
     expect(await rows(`select t::text from ${trail.table} t order by id`)).toEqual(before);
     expect(await rows(`select due::text from ${trail.table}_default`)).toEqual([]);

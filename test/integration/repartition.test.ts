@@ -1,6 +1,5 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { dumpCatalogue } from '../../src/store/catalogue-dump.ts';
 import type { TestApi } from './api/test-api.ts';
 import { openTestApi } from './api/test-api.ts';
 import type { Caller } from './records/call.ts';
@@ -9,6 +8,7 @@ import type { Trail } from './records/trail.ts';
 import { connect, trailOf, trailProblems } from './records/trail.ts';
 import type { LockWatch } from './schema/lock-watch.ts';
 import { watchLocks } from './schema/lock-watch.ts';
+import { catalogueOf } from './schema/own-catalogue.ts';
 import type { Traffic } from './schema/traffic.ts';
 import { startTraffic } from './schema/traffic.ts';
 
@@ -74,20 +74,6 @@ const filled = (): Promise<unknown[]> =>
     [trail.table],
   );
 
-/** Its part of the catalogue, whatever it is called. */
-async function catalogueOf(object: string): Promise<string[]> {
-  const dump = await dumpCatalogue(api.operator);
-  const name = `${object}_v1`;
-  return (
-    dump
-      .split('\n')
-      .filter((line) => line.includes(name))
-      // The functions say the table's name and revision.
-      .map((line) => line.replaceAll(name, 'x').replace(/digest=\w+/, ''))
-      .sort()
-  );
-}
-
 beforeAll(async () => {
   api = await openTestApi();
   await api.provide(api.tenant.schema('customer', { spec: writer }));
@@ -139,7 +125,7 @@ describe('a table with records, under traffic', () => {
       .toLowerCase()
       .replaceAll(/[^a-z]/g, '')}`;
     await change(spec, name);
-    expect(await catalogueOf('parcel')).toEqual(await catalogueOf(name.replaceAll('-', '_')));
+    expect(await catalogueOf(api, 'parcel')).toEqual(await catalogueOf(api, name));
   });
 
   it('has lost nothing, and held nobody up', async () => {

@@ -25,7 +25,16 @@ export async function dropPreparedParts(
                     where x.indrelid = t.oid and starts_with(i.relname::text, $4::text) order by i.relname) as indexes,
              array(select a.attname::text from pg_attribute a
                     where a.attrelid = t.oid and not a.attisdropped and starts_with(a.attname::text, $4::text)
-                    order by a.attnum) as columns
+                    order by a.attnum) as columns,
+             -- What was made of one partition and has no counterpart of the table yet.
+             array(select 'drop index ' || x.indexrelid::regclass
+                     from pg_inherits h join pg_index x on x.indrelid = h.inhrelid join pg_class i on i.oid = x.indexrelid
+                    where h.inhparent = t.oid and not i.relispartition and starts_with(i.relname::text, $4::text)
+                    order by i.relname)
+             || array(select format('alter table %s drop constraint %I', c.conrelid::regclass, c.conname)
+                        from pg_inherits h join pg_constraint c on c.conrelid = h.inhrelid
+                       where h.inhparent = t.oid and c.contype = 'f' and c.conparentid = 0 and starts_with(c.conname::text, $4::text)
+                       order by c.conrelid, c.conname) as partitions
         from pg_class t join pg_namespace n on n.oid = t.relnamespace
        where n.nspname = $1::text and t.relname = $2::text`,
     values: [pgNamespace, pgTable, migrateTrigger, nextPrefix, beside],
@@ -33,12 +42,13 @@ export async function dropPreparedParts(
   const row = rows[0];
   if (row === undefined) return [];
   const table = quoteQualified(pgNamespace, pgTable);
-  const { trigger, tables, constraints, indexes, columns } = row;
+  const { trigger, tables, constraints, indexes, columns, partitions } = row;
   const drops = [
     ...(trigger ? [`drop trigger ${migrateTrigger} on ${table}`] : []),
     ...tables.map((name) => `drop table ${quoteQualified(pgNamespace, name)}`),
     ...constraints.map((name) => `alter table ${table} drop constraint ${quoteIdentifier(name)}`),
     ...indexes.map((name) => `drop index ${quoteQualified(pgNamespace, name)}`),
+    ...partitions,
     ...columns.map((name) => `alter table ${table} drop column ${quoteIdentifier(name)}`),
   ];
   if (drops.length === 0) return [];
@@ -56,4 +66,6 @@ interface PreparedRow {
   readonly constraints: string[];
   readonly indexes: string[];
   readonly columns: string[];
+  /** Statements, one for each part. */
+  readonly partitions: string[];
 }
