@@ -4,6 +4,8 @@ import type pg from 'pg';
 export interface LockWatch {
   /** The longest that one transaction was seen to hold a lock that stops readers or writers, in ms. */
   longestMs(): number;
+  /** Which transaction, table and lock that was. */
+  longest(): string;
   stop(): Promise<void>;
 }
 
@@ -14,6 +16,7 @@ const disturbing = "('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'Acc
 export function watchLocks(client: pg.Client, pgNamespace: string): LockWatch {
   const since = new Map<string, number>();
   let longest = 0;
+  let which = '';
   let stopped = false;
   const watching = (async () => {
     while (!stopped) {
@@ -21,7 +24,9 @@ export function watchLocks(client: pg.Client, pgNamespace: string): LockWatch {
         `select l.virtualtransaction || ' ' || c.relname || ' ' || l.mode as key
            from pg_locks l join pg_class c on c.oid = l.relation
            join pg_namespace n on n.oid = c.relnamespace
-          where l.granted and l.mode in ${disturbing} and n.nspname = $1 and c.relkind in ('r', 'p')`,
+          where l.granted and l.mode in ${disturbing} and n.nspname = $1 and c.relkind in ('r', 'p')
+            -- What is being prepared serves nobody yet.
+            and not starts_with(c.relname, '_next')`,
         [pgNamespace],
       );
       const now = performance.now();
@@ -30,13 +35,16 @@ export function watchLocks(client: pg.Client, pgNamespace: string): LockWatch {
       for (const key of held) {
         const from = since.get(key) ?? now;
         since.set(key, from);
-        longest = Math.max(longest, now - from);
+        if (now - from <= longest) continue;
+        longest = now - from;
+        which = key;
       }
       await sleep(5);
     }
   })();
   return {
     longestMs: () => longest,
+    longest: () => which,
     stop: async () => {
       stopped = true;
       await watching;
