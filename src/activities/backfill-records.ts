@@ -53,9 +53,9 @@ export async function backfillRecords(
   const sql = plan.steps.find(({ name }) => name === step)?.sql;
   if (sql === undefined) throw new Error(`the plan has no step ${step}`);
   reached = { ...reached, records: plan.rows };
-  const until = performance.now() + sliceMs;
+  const until = deps.now().getTime() + sliceMs;
   let size: number = batchSize.first;
-  while (!reached.done && performance.now() < until) {
+  while (!reached.done && deps.now().getTime() < until) {
     job?.signal.throwIfAborted();
     const startedAt = performance.now();
     const batch = await fillBatch(deps, { sql, planHash, after: reached.after, size }, job?.signal);
