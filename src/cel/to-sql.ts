@@ -31,6 +31,29 @@ export function celToSql(
   }
 }
 
+/**
+ * A condition where only true counts, so that false, null and no value need not be kept apart. What
+ * is left is plain enough for the planner: it proves `a = 1` from `a = 1`, not from IS NOT DISTINCT.
+ */
+export function conditionToSql(
+  { root, ...rest }: CheckedCel,
+  columnOf: (field: string) => string,
+  quoteLiteral: (text: string) => string,
+): CelSql {
+  return celToSql({ ...rest, root: plain(root) }, columnOf, quoteLiteral);
+}
+
+function plain(node: CelNode): CelNode {
+  if (node.kind === 'logic') return { ...node, args: [plain(node.args[0]), plain(node.args[1])] };
+  if (node.kind === 'in') return { ...node, item: { ...node.item, nullable: false } };
+  if (node.kind !== 'equal' || node.negated) return node;
+  const [a, b] = node.args;
+  // Two nulls are equal; beside something that is there, a null is as good as a failure.
+  if (a.nullable && b.nullable) return node;
+  const [left, right] = [a, b].map((one) => ({ ...one, nullable: false }));
+  return left === undefined || right === undefined ? node : { ...node, args: [left, right] };
+}
+
 /** Comparisons of what may be null say their operands twice, and those may do so again. */
 const sqlLengthMax = 65_536;
 

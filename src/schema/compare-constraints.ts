@@ -1,4 +1,5 @@
 import type { Field } from '../contract/kinds.ts';
+import { comparedRules } from './compare-rules.ts';
 import { checkName, foreignKeyName } from './compile.ts';
 import { quoteIdentifier, quoteQualified } from './identifier.ts';
 import type { ChangeInput, PlacedField } from './placed-field.ts';
@@ -8,7 +9,6 @@ import { checkOf } from './record-table.ts';
 export interface PlacedConstraint {
   /** What it is called after the swap. */
   readonly name: string;
-  readonly field: string;
   /** Behind `add constraint name`. */
   readonly definition: string;
   /** Also after the swap; the proof that a column has no nulls is not wanted any more. */
@@ -21,7 +21,7 @@ export function newConstraints(
   placed: readonly PlacedField[],
 ): PlacedConstraint[] {
   const { pgTable } = input;
-  return placed.flatMap((one) => {
+  const ofFields = placed.flatMap((one) => {
     const { field, prior, type, priorType, column, fresh } = one;
     const found: PlacedConstraint[] = [];
     const check = checkOf(pgTable, field, type, column);
@@ -31,13 +31,12 @@ export function newConstraints(
         : checkOf(pgTable, prior, priorType ?? type, column)?.expression;
     if (check !== undefined && check.expression !== before) {
       const definition = `check (${check.expression})`;
-      found.push({ name: check.name, field: field.name, definition, lasting: true });
+      found.push({ name: check.name, definition, lasting: true });
     }
     if (isProven(one)) {
       const definition = `check (${column} is not null)`;
       found.push({
         name: presenceName(pgTable, field),
-        field: field.name,
         definition,
         lasting: false,
       });
@@ -48,17 +47,19 @@ export function newConstraints(
       const target = `${quoteQualified(targetNamespace, targetTable)} (${quoteIdentifier(targetColumn)})`;
       const name = foreignKeyName(pgTable, field.name);
       const definition = `foreign key (${column}) references ${target}`;
-      found.push({ name, field: field.name, definition, lasting: true });
+      found.push({ name, definition, lasting: true });
     }
     return found;
   });
+  return [...ofFields, ...comparedRules(input, placed).made];
 }
 
 /** Names of constraints that the active revision has and the new one has not, or has otherwise. */
 export function goneConstraints(
-  { active, pgTable, activeType }: ChangeInput,
+  input: ChangeInput,
   placed: readonly PlacedField[],
-): string[] {
+): readonly string[] {
+  const { active, pgTable, activeType } = input;
   const names: string[] = [];
   for (const prior of active.spec.fields) {
     const kept = placed.find((one) => one.prior === prior && !one.fresh);
@@ -70,14 +71,15 @@ export function goneConstraints(
       names.push(foreignKeyName(pgTable, prior.name));
     }
   }
-  return names;
+  return [...names, ...comparedRules(input, placed).gone];
 }
 
 /** Constraints that stay as they are under the name of a renamed field: old name, new name. */
 export function renamedConstraints(
-  { pgTable, activeType }: ChangeInput,
+  input: ChangeInput,
   placed: readonly PlacedField[],
-): [string, string][] {
+): readonly (readonly [string, string])[] {
+  const { pgTable, activeType } = input;
   const names: [string, string][] = [];
   for (const { field, prior, type, column, fresh } of placed) {
     if (prior === undefined || fresh || prior.name === field.name) continue;
@@ -89,7 +91,7 @@ export function renamedConstraints(
       names.push([foreignKeyName(pgTable, prior.name), foreignKeyName(pgTable, field.name)]);
     }
   }
-  return names;
+  return [...names, ...comparedRules(input, placed).renamed];
 }
 
 function leadsToSame(prior: Field | undefined, field: Field): boolean {

@@ -3,10 +3,12 @@ import type {
   Field,
   FieldReference,
   FieldType,
+  Index,
   SchemaDefinitionSpec,
 } from '../contract/kinds.ts';
 import { columnType, isOrdered } from './column-type.ts';
 import { postgresName } from './identifier.ts';
+import { conditionDigest } from './index-condition.ts';
 import { idsKeyName } from './partitioning.ts';
 import type { ValidationRule } from './validation-rule.ts';
 import { validationRules } from './validation-rule.ts';
@@ -183,6 +185,14 @@ export function uniqueIndexName(table: string, fields: readonly string[]): strin
   return postgresName(table, ...fields, 'key');
 }
 
+/** An index that the schema declares; a partial one is named by its condition too. */
+export function declaredIndexName(table: string, index: Index): string {
+  const names = [...index.fields.map(({ name }) => name), ...conditionDigest(index)];
+  return index.unique === true
+    ? uniqueIndexName(table, names)
+    : postgresName(table, ...names, 'idx');
+}
+
 export function checkName(table: string, field: string): string {
   return postgresName(table, field, 'check');
 }
@@ -218,7 +228,7 @@ function namedConstraints(table: string, spec: SchemaDefinitionSpec): Map<string
   }
   for (const index of spec.indexes ?? []) {
     const fields = index.fields.map((field) => field.name);
-    names.set(uniqueIndexName(table, fields), fields);
+    names.set(declaredIndexName(table, index), fields);
   }
   return names;
 }

@@ -1,10 +1,10 @@
 import type { SchemaDefinitionSpec } from '../contract/kinds.ts';
-import type { FieldChange, SchemaChange } from './diff.ts';
+import type { DiffInput, FieldChange, SchemaChange } from './diff.ts';
+import { indexCondition } from './index-condition.ts';
 
 /** Indexes that the schema gains or loses, apart from those of its unique fields. */
 export function* indexChanges(
-  active: SchemaDefinitionSpec,
-  desired: SchemaDefinitionSpec,
+  { active, desired, activeType, desiredType }: DiffInput,
   fields: readonly FieldChange[],
 ): Iterable<SchemaChange> {
   for (const { field, prior } of fields) {
@@ -21,23 +21,28 @@ export function* indexChanges(
   }
   const renamed = new Map(fields.map(({ field, prior }) => [prior?.name, field.name]));
   const before = new Map(
-    composites(active, (name) => renamed.get(name) ?? name).map((index) => [index.key, index]),
+    composites(active, activeType, (name) => renamed.get(name) ?? name).map((index) => [
+      index.key,
+      index,
+    ]),
   );
-  const after = new Map(composites(desired, (name) => name).map((index) => [index.key, index]));
-  for (const [key, { unique, names }] of after) {
+  const after = new Map(
+    composites(desired, desiredType, (name) => name).map((index) => [index.key, index]),
+  );
+  for (const [key, { unique, names, some }] of after) {
     if (before.has(key)) continue;
     yield unique
       ? {
           kind: 'addUnique',
           class: 'breaking',
-          summary: `keep ${names.join(', ')} unique together`,
+          summary: `keep ${names} unique together${some}`,
         }
-      : { kind: 'addIndex', class: 'online', summary: `index ${names.join(', ')}` };
+      : { kind: 'addIndex', class: 'online', summary: `index ${names}${some}` };
   }
-  for (const [key, { unique, names }] of before) {
+  for (const [key, { unique, names, some }] of before) {
     if (after.has(key)) continue;
     const kind = unique ? 'dropUnique' : 'dropIndex';
-    yield { kind, class: 'safe', summary: `drop the index over ${names.join(', ')}` };
+    yield { kind, class: 'safe', summary: `drop the index over ${names}${some}` };
   }
 }
 
@@ -46,10 +51,22 @@ function isIndexed(field: FieldChange['field']): boolean {
   return filterable === true || indexed === true || sortable === true || type === 'ref';
 }
 
-function composites(spec: SchemaDefinitionSpec, nameOf: (name: string) => string) {
-  return (spec.indexes ?? []).map(({ fields, unique = false }) => {
+function composites(
+  spec: SchemaDefinitionSpec,
+  typeOf: DiffInput['activeType'],
+  nameOf: (name: string) => string,
+) {
+  return (spec.indexes ?? []).map((index) => {
+    const { fields, unique = false } = index;
     const names = fields.map(({ name }) => nameOf(name));
     const directions = fields.map(({ direction = 'asc' }) => direction);
-    return { names, unique, key: JSON.stringify([names, directions, unique]) };
+    const where = indexCondition(index, spec, typeOf)?.sql(nameOf);
+    const some = where === undefined ? '' : ` where ${index.where}`;
+    return {
+      names: names.join(', '),
+      some,
+      unique,
+      key: JSON.stringify([names, directions, unique, where]),
+    };
   });
 }

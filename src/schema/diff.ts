@@ -1,8 +1,12 @@
 import type { Field, SchemaDefinitionSpec } from '../contract/kinds.ts';
+import type { Backfill } from './backfill.ts';
 import type { Conversion } from './conversion.ts';
 import { planConversion } from './conversion.ts';
+import { fillBack } from './diff-backfill.ts';
 import { indexChanges } from './diff-indexes.ts';
 import { partitioningChanges } from './diff-partitioning.ts';
+import { ruleChanges } from './diff-rules.ts';
+import { limitChanges, show } from './limit-changes.ts';
 
 /**
  * safe: the catalogue alone changes. online: the table is read or filled while it serves. breaking:
@@ -31,6 +35,8 @@ export type ChangeKind =
   | 'changeRowFilters'
   | 'changeAudit'
   | 'changeRules'
+  | 'addRule'
+  | 'dropRule'
   | 'changePartitioning'
   | 'changeInterval';
 
@@ -53,8 +59,12 @@ export interface FieldChange {
   readonly prior: Field | undefined;
   readonly type: string;
   readonly priorType: string | undefined;
-  /** Set when the values move to a column of another type. */
+  /** Set when the values move to a column of their own: of another type, or beside a backfill. */
   readonly conversion: Conversion | undefined;
+  /** Set when existing records get a value from it. */
+  readonly backfill?: Backfill;
+  /** Why its backfill cannot be used. */
+  readonly unusable?: string;
 }
 
 export interface SchemaDiff {
@@ -80,13 +90,17 @@ export interface DiffInput {
 /** Everything by which `desired` differs from `active`, in the order of the fields. */
 export function diffSchemas(input: DiffInput): SchemaDiff {
   const { active, desired } = input;
-  const fields = desired.fields.map((field) => pairUp(field, input));
+  const fields = fillBack(
+    desired.fields.map((field) => pairUp(field, input)),
+    input,
+  );
   const kept = new Set(fields.map(({ prior }) => prior?.name));
   const dropped = active.fields.filter(({ name }) => !kept.has(name));
   const others = [
     ...fields.flatMap((change) => [...fieldChanges(change, input)]),
     ...dropped.map((field) => dropChange(field, input)),
-    ...indexChanges(active, desired, fields),
+    ...indexChanges(input, fields),
+    ...ruleChanges(input, fields),
     ...schemaChanges(active, desired),
   ];
   const partitioning = partitioningChanges({ ...input, fields, others });
@@ -122,6 +136,10 @@ function claimsTaken({ name, renamedFrom }: Field, { desired }: DiffInput): bool
 function* fieldChanges(change: FieldChange, input: DiffInput): Iterable<SchemaChange> {
   const { field, prior, type, priorType, conversion } = change;
   const about = { field: field.name };
+  if (change.unusable !== undefined) {
+    const summary = `fill in ${field.name}`;
+    yield { kind: 'changeRules', class: 'breaking', summary, refused: change.unusable, ...about };
+  }
   if (prior === undefined) {
     yield addChange(field, input);
     return;
@@ -178,8 +196,9 @@ function addChange(field: Field, input: DiffInput): SchemaChange {
     return { ...about, class: 'breaking', refused };
   }
   if (empty) return about;
+  if (field.backfill !== undefined) return { ...about, class: 'online' };
   if (field.required === true && !hasDefault) {
-    const refused = `the records that exist would have no value. Give it a default; or add it without required, fill it in through the API, and require it in a later change`;
+    const refused = `the records that exist would have no value. Give it a default or a backfill; or add it without required, fill it in through the API, and require it in a later change`;
     return { ...about, class: 'breaking', refused };
   }
   if (field.unique === true && hasDefault) {
@@ -197,29 +216,13 @@ function dropChange(field: Field, { referred }: DiffInput): SchemaChange {
   return { ...about, refused: `records of ${referrers.join(', ')} refer to it. Drop those first` };
 }
 
-function* checkChanges({ field, prior }: FieldChange): Iterable<SchemaChange> {
+function* checkChanges({ field, prior, backfill }: FieldChange): Iterable<SchemaChange> {
   if (prior === undefined) return;
-  const looser: string[] = [];
-  const tighter: string[] = [];
-  const compare = (name: 'min' | 'max' | 'maxLength', sign: 1 | -1): void => {
-    const [before, after] = [prior[name], field[name]];
-    if (before === after) return;
-    const open = after === undefined || (before !== undefined && sign * after > sign * before);
-    (open ? looser : tighter).push(`${name} from ${show(before)} to ${show(after)}`);
-  };
-  compare('min', -1);
-  compare('max', 1);
-  compare('maxLength', 1);
-  const [before, after] = [valuesOf(prior), valuesOf(field)];
-  const added = after?.filter((value) => before?.includes(value) === false) ?? [];
-  const removed = before?.filter((value) => after?.includes(value) === false) ?? [];
-  if (before !== undefined && after === undefined) looser.push('to any text');
-  if (before === undefined && after !== undefined) tighter.push(`to ${after.join(', ')} alone`);
-  if (added.length > 0) looser.push(`by the values ${added.join(', ')}`);
-  if (removed.length > 0) tighter.push(`by leaving out the values ${removed.join(', ')}`);
+  const { looser, tighter } = limitChanges(field, prior);
   const about = { field: field.name };
+  const filled = backfill === undefined ? '' : '; values outside get what its backfill says';
   if (tighter.length > 0) {
-    const summary = `narrow ${field.name}: ${[...tighter, ...looser].join('; ')}`;
+    const summary = `narrow ${field.name}: ${[...tighter, ...looser].join('; ')}${filled}`;
     yield { kind: 'tightenCheck', class: 'breaking', summary, ...about };
   } else if (looser.length > 0) {
     const summary = `widen ${field.name}: ${looser.join('; ')}`;
@@ -238,7 +241,12 @@ function* requiredChanges(field: Field, prior: Field): Iterable<SchemaChange> {
     };
   }
   if (lost(field, prior, 'required')) {
-    const filled = field.default === undefined ? '' : '; records without one get the default';
+    const filled =
+      field.backfill !== undefined
+        ? '; records without one get what its backfill says'
+        : field.default === undefined
+          ? ''
+          : '; records without one get the default';
     const summary = `require a value of ${field.name}${filled}`;
     yield { kind: 'requireField', class: 'breaking', summary, ...about };
   }
@@ -276,6 +284,7 @@ function* schemaChanges(
   }
   const rules = ({ fields: _, indexes: __, version: ___, ...rest }: SchemaDefinitionSpec) => ({
     ...rest,
+    validations: rest.validations?.map(({ message }) => message),
     access: { ...rest.access, rowFilter: undefined },
     partitioning: { retention: rest.partitioning?.retention },
   });
@@ -293,7 +302,8 @@ function expandAndContract({ name }: Field): string {
 function rulesOf(field: Field): Partial<Field> {
   const { name: _name, type: _type, required: _required, unique: _unique, ...rest } = field;
   const { indexed: _1, default: _2, min: _3, max: _4, maxLength: _5, ...more } = rest;
-  const { precision: _6, scale: _7, enumValues: _8, ref: _9, renamedFrom: _10, ...rules } = more;
+  const { precision: _6, scale: _7, enumValues: _8, ref: _9, renamedFrom: _10, ...last } = more;
+  const { backfill: _11, ...rules } = last;
   return rules;
 }
 
@@ -305,10 +315,6 @@ function targetOf({ ref }: Field): string | undefined {
   return (
     ref && `${ref.org}/${ref.app}/${ref.domain}/${ref.object}/${ref.version}.${ref.key ?? 'id'}`
   );
-}
-
-function valuesOf(field: Field): readonly string[] | undefined {
-  return field.type === 'enum' ? (field.enumValues ?? []) : undefined;
 }
 
 function describeType(field: Field): string {
@@ -331,8 +337,4 @@ export function canonical(value: unknown): string {
     .filter(([, member]) => member !== undefined && member !== null && member !== false)
     .sort(([a], [b]) => (a < b ? -1 : 1));
   return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join(',')}}`;
-}
-
-function show(value: unknown): string {
-  return value === undefined ? 'nothing' : JSON.stringify(value);
 }

@@ -13,6 +13,8 @@ export interface ChangeInput {
   readonly activeType: (field: Field) => string;
   readonly desiredType: (field: Field) => string;
   readonly references: readonly SchemaReference[];
+  /** Constraints that the table has now: an earlier release may have made fewer. */
+  readonly liveConstraints: ReadonlySet<string>;
   /** Regenerates the triggers of history, so that they know backfills. */
   readonly syncHistory: string;
   /** Whether every role sees the rows that it saw. */
@@ -41,8 +43,9 @@ export function nextName(name: string): string {
 }
 
 /** SET NOT NULL reads the whole table under its lock unless a valid check says it already. */
-export function isProven({ field, prior, fresh }: PlacedField): boolean {
-  if (field.required !== true || prior === undefined) return false;
+export function isProven({ field, prior, fresh, backfill }: PlacedField): boolean {
+  if (field.required !== true) return false;
+  if (prior === undefined) return backfill !== undefined;
   return fresh || prior.required !== true;
 }
 

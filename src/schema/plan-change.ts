@@ -1,4 +1,3 @@
-import type { Field } from '../contract/kinds.ts';
 import { newConstraints } from './compare-constraints.ts';
 import { comparedIndexes } from './compare-indexes.ts';
 import { quoteIdentifier, quoteLiteral, quoteQualified } from './identifier.ts';
@@ -11,6 +10,7 @@ import { migrateTrigger, planStep, validating } from './plan-step.ts';
 import { planSwap } from './plan-swap.ts';
 import { planVerification } from './plan-verification.ts';
 import { defaultOf } from './record-table.ts';
+import { valueAfter } from './value-after.ts';
 
 /**
  * The steps that prepare a change beside the revision that serves, then the swap. Whatever is prepared
@@ -29,21 +29,13 @@ export function planChange(input: ChangeInput): PlanStep[] {
   return [...steps, ...planSwap(input, placed, table)];
 }
 
-/** A field that gets a value wherever it has none: it is required from now on and has a default. */
-function isFilled({ field, prior }: PlacedField): boolean {
-  return prior !== undefined && prior.required !== true && isRequiredByDefault(field);
-}
-
-function isRequiredByDefault(field: Field): boolean {
-  return field.required === true && field.default !== undefined && field.default !== null;
-}
-
 /** Constant defaults of a new column are kept in the catalogue: no row is touched. */
 function addColumns(placed: readonly PlacedField[], table: string): PlanStep[] {
   const columns = placed
     .filter(({ fresh }) => fresh)
-    .map(({ field, prior, type, column }) => {
-      const value = prior === undefined ? defaultOf(field, type) : undefined;
+    .map(({ field, prior, type, column, backfill }) => {
+      const isConstant = prior === undefined && backfill === undefined;
+      const value = isConstant ? defaultOf(field, type) : undefined;
       const constant = value === undefined ? '' : ` default ${value}`;
       const required = value !== undefined && field.required === true ? ' not null' : '';
       return `add column if not exists ${column} ${type}${constant}${required}`;
@@ -59,35 +51,24 @@ function fillColumns(
   table: string,
 ): PlanStep[] {
   const fills = placed.flatMap((one) => {
-    const { field, prior, type, conversion, column } = one;
-    if (prior === undefined) return [];
-    const source = quoteIdentifier(prior.name);
-    const fallback = isFilled(one) ? defaultOf(field, type) : undefined;
-    const value = (from: string): string => {
-      const converted = conversion?.convert(from) ?? from;
-      return fallback === undefined ? converted : `coalesce(${converted}, ${fallback})`;
-    };
-    if (conversion === undefined && fallback === undefined) return [];
-    const lacking = fallback === undefined ? `t.${source} is not null and ` : '';
-    return [{ column, source, value, todo: `${lacking}t.${column} is null` }];
+    const after = valueAfter(one);
+    return after === undefined ? [] : [{ column: one.column, ...after }];
   });
   if (fills.length === 0) return [];
   const name = quoteQualified(pgNamespace, nextName(pgTable));
-  const assignments = fills.map(
-    ({ column, source, value }) => `new.${column} := ${value(`new.${source}`)};`,
-  );
+  const assignments = fills.map(({ column, value }) => `new.${column} := ${value('new.')};`);
   const body = quoteLiteral(`begin ${assignments.join(' ')} return new; end`);
   const trigger = `create or replace function ${name}() returns trigger language plpgsql as ${body};
     create or replace trigger ${migrateTrigger} before insert or update on ${table}
       for each row execute function ${name}()`;
-  const set = fills.map(({ column, source, value }) => `${column} = ${value(`t.${source}`)}`);
+  const set = fills.map(({ column, value }) => `${column} = ${value('t.')}`);
   return [
     planStep('change', 'teach history about backfills', syncHistory),
     planStep('change', 'fill in with every write', trigger, { lock: 'SHARE ROW EXCLUSIVE' }),
     planStep(
       'backfill',
       'fill in existing records',
-      backfillSql(table, set, fills.map(({ todo }) => `(${todo})`).join(' or ')),
+      backfillSql(table, set, fills.map(({ lacking }) => `(${lacking})`).join(' or ')),
     ),
   ];
 }

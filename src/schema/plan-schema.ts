@@ -23,6 +23,7 @@ import { checkOf, columnDefinition, plannedIndexes } from './record-table.ts';
 import { rowPolicy } from './row-policy.ts';
 import type { ReferenceTarget, SchemaReference } from './schema-references.ts';
 import { columnTypesOf, planReferences } from './schema-references.ts';
+
 import {
   createTable,
   historyAndAudit,
@@ -31,6 +32,7 @@ import {
   tableRights,
   watchDeletes,
 } from './table-ddl.ts';
+import { ruleCheck, ruleName, rulePrefix, validationRules } from './validation-rule.ts';
 
 /** What the database has of a schema now. */
 export interface LiveTable {
@@ -146,6 +148,7 @@ function planUpdate(
     : planChange({
         ...{ diff, active, desired: desired.spec, pgNamespace, pgTable, activeType, desiredType },
         ...{ references, samePolicy },
+        liveConstraints: live?.constraints ?? new Set(),
         syncHistory: syncHistory({ ...desired, spec: active.spec }, pgTable, active.revision),
       });
   const known = new Set(active.spec.fields.map(({ name }) => name));
@@ -259,6 +262,22 @@ function addMissing(
       `alter table ${table} drop constraint if exists ${name}, add constraint ${name} check (${check.expression})`,
     );
   }
+  const rules = new Map(
+    validationRules(desired.spec, typeOf).map((rule) => [ruleName(pgTable, rule), rule]),
+  );
+  const stale = [...live.constraints].filter(
+    (name) => name.startsWith(rulePrefix) && !rules.has(name),
+  );
+  for (const [name, rule] of rules) {
+    if (live.constraints.has(name)) continue;
+    const check = ruleCheck(rule, quoteIdentifier);
+    step(
+      `constrain ${name}`,
+      `alter table ${table} add constraint ${quoteIdentifier(name)} check (${check})`,
+    );
+  }
+  for (const name of stale)
+    step(`drop ${name}`, `alter table ${table} drop constraint ${quoteIdentifier(name)}`);
 }
 
 function referenceRights(

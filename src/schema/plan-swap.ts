@@ -111,11 +111,13 @@ export function planSwap(
 
 /** What the column itself says of its values, after it has its name. */
 function columnRules({ pgTable }: ChangeInput, one: PlacedField): string[] {
-  const { field, prior, type, priorType, fresh } = one;
+  const { field, prior, type, priorType, fresh, backfill } = one;
   const column = quoteIdentifier(field.name);
   const rules: string[] = [];
   const value = defaultOf(field, type);
-  const before = prior === undefined ? value : defaultOf(prior, priorType ?? type);
+  // What a new column starts with is its default, unless a backfill fills it in.
+  const first = backfill === undefined ? value : undefined;
+  const before = prior === undefined ? first : defaultOf(prior, priorType ?? type);
   if (value !== before || (fresh && prior !== undefined)) {
     rules.push(
       value === undefined
@@ -123,7 +125,7 @@ function columnRules({ pgTable }: ChangeInput, one: PlacedField): string[] {
         : `alter column ${column} set default ${value}`,
     );
   }
-  const wasRequired = prior === undefined ? value !== undefined : !fresh && prior.required === true;
+  const wasRequired = prior === undefined ? first !== undefined : !fresh && prior.required === true;
   if (field.required === true && !wasRequired) rules.push(`alter column ${column} set not null`);
   if (field.required !== true && prior?.required === true && !fresh) {
     rules.push(`alter column ${column} drop not null`);

@@ -1,7 +1,8 @@
 import type { Field, SchemaDefinitionSpec } from '../contract/kinds.ts';
 import { isOrdered } from './column-type.ts';
-import { checkName, uniqueIndexName } from './compile.ts';
+import { checkName, declaredIndexName, uniqueIndexName } from './compile.ts';
 import { postgresName, quoteIdentifier, quoteLiteral } from './identifier.ts';
+import { indexCondition } from './index-condition.ts';
 
 /** `name type default … not null`. An added column is never NOT NULL: old rows have no value. */
 export function columnDefinition(field: Field, type: string, creating: boolean): string {
@@ -53,6 +54,7 @@ interface PlannedIndex {
   readonly name: string;
   readonly fields: readonly string[];
   readonly unique: boolean;
+  /** Columns, and for a partial index its condition. */
   readonly definition: string;
 }
 
@@ -104,11 +106,14 @@ export function plannedIndexes(
     );
     const unique = index.unique === true;
     const tieBreak = index.fields.at(-1)?.direction === 'desc' ? 'id desc' : 'id';
+    const condition = indexCondition(index, spec, typeOf);
+    const where = condition === undefined ? '' : ` where ${condition.sql(columnOf)}`;
+    const list = unique || names.includes('id') ? columns : [...columns, tieBreak];
     indexes.push({
-      name: unique ? uniqueIndexName(table, names) : postgresName(table, ...names, 'idx'),
-      fields: names,
+      name: declaredIndexName(table, index),
+      fields: [...new Set([...names, ...(condition?.fields ?? [])])],
       unique,
-      definition: `(${(unique || names.includes('id') ? columns : [...columns, tieBreak]).join(', ')})`,
+      definition: `(${list.join(', ')})${where}`,
     });
   }
   // Two fields of one name in different declarations make one index.

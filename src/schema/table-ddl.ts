@@ -6,6 +6,7 @@ import { postgresName, quoteIdentifier, quoteLiteral, quoteQualified } from './i
 import { keepIds, keepsIds, partitionClause, primaryKeyOf } from './partitioning.ts';
 import { checkOf, columnDefinition } from './record-table.ts';
 import { rowPolicy } from './row-policy.ts';
+import { ruleCheck, ruleName, validationRules } from './validation-rule.ts';
 
 /** `named` is what table and primary key are called for now, where another one still has their names. */
 export function createTable(
@@ -19,6 +20,12 @@ export function createTable(
     .map((field) => checkOf(pgTable, field, typeOf(field)))
     .filter((check) => check !== undefined)
     .map((check) => `constraint ${quoteIdentifier(check.name)} check (${check.expression})`);
+  const rules = new Set(
+    validationRules(desired.spec, typeOf).map(
+      (rule) =>
+        `constraint ${quoteIdentifier(ruleName(pgTable, rule))} check (${ruleCheck(rule, quoteIdentifier)})`,
+    ),
+  );
   const columns = [
     'id uuid not null default platform.new_id()',
     'version bigint not null default 1',
@@ -32,6 +39,7 @@ export function createTable(
     'archive_ref text',
     `constraint ${quoteIdentifier(named.key)} ${primaryKeyOf(desired.spec)}`,
     ...checks,
+    ...rules,
   ];
   const table = quoteQualified(desired.pgNamespace, named.table);
   return `create table if not exists ${table} (\n  ${columns.join(',\n  ')}\n)${partitionClause(desired.spec)}`;

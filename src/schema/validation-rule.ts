@@ -4,8 +4,9 @@ import { checkCel } from '../cel/check.ts';
 import type { CelEnvironment } from '../cel/environment.ts';
 import { recordFields } from '../cel/environment.ts';
 import { fieldsOf } from '../cel/fields-of.ts';
+import { celToSql } from '../cel/to-sql.ts';
 import type { Field, SchemaDefinitionSpec, Validation } from '../contract/kinds.ts';
-import { postgresName } from './identifier.ts';
+import { postgresName, quoteLiteral } from './identifier.ts';
 
 /** A validation of either type as the one expression that the API evaluates and the table is held to. */
 export interface ValidationRule {
@@ -46,8 +47,19 @@ export function validationRules(
 
 const noRules: readonly ValidationRule[] = [];
 
+/** What the constraint of a rule is called begins so; the table makes it unlike those of others. */
+export const rulePrefix = 'rule_';
+
 /** Same rule, same name, wherever it stands in the list. */
 export function ruleName(table: string, { cel }: ValidationRule): string {
   const digest = createHash('sha256').update(cel.source).digest('hex').slice(0, 10);
-  return postgresName(table, digest, 'rule');
+  return postgresName(`${rulePrefix}${digest}`, table);
+}
+
+/** The rule as a CHECK: anything but true refuses the row. */
+export function ruleCheck({ cel }: ValidationRule, columnOf: (field: string) => string): string {
+  const compiled = celToSql(cel, columnOf, quoteLiteral);
+  if ('unsupported' in compiled)
+    throw new Error(`"${cel.source}" was admitted: ${compiled.unsupported}`);
+  return `(${compiled.sql}) is true`;
 }

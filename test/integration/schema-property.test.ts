@@ -6,8 +6,8 @@ import { gatherPlan } from '../../src/resources/plans/gather-plan.ts';
 import type { TestApi } from './api/test-api.ts';
 import { openTestApi } from './api/test-api.ts';
 import { connect, trailOf } from './records/trail.ts';
-import type { FieldFate } from './schema/random-schemas.ts';
-import { schemaPairs } from './schema/random-schemas.ts';
+import type { FieldFate, SchemaParts } from './schema/random-schemas.ts';
+import { schemaPairs, schemaParts } from './schema/random-schemas.ts';
 
 let api: TestApi;
 let superuser: pg.Client;
@@ -44,14 +44,21 @@ async function schemaOf(name: string): Promise<SchemaDefinition> {
   return (await api.deps.resources.find(key)) as SchemaDefinition;
 }
 
-const anchor = { name: 'anchor', type: 'integer' };
+const common = [
+  { name: 'anchor', type: 'integer' },
+  { name: 'roof', type: 'integer' },
+];
 
-async function migrate(fates: readonly FieldFate[], records: readonly unknown[][]): Promise<void> {
+async function migrate(
+  fates: readonly FieldFate[],
+  records: readonly unknown[][],
+  parts: readonly [SchemaParts, SchemaParts],
+): Promise<void> {
   const name = `pair-${++made}`;
   const { table, history } = trailOf(api, name);
   const before = fates.flatMap((fate) => (fate.before === undefined ? [] : [fate.before]));
   const after = fates.flatMap((fate) => (fate.after === undefined ? [] : [fate.after]));
-  await api.provide(api.tenant.schema(name, { fields: [anchor, ...before] }));
+  await api.provide(api.tenant.schema(name, { fields: [...common, ...before], spec: parts[0] }));
   const input = records.map((values, n) => {
     const fields = fates.map(({ before: field }, at) => [field?.['name'], values[at]]);
     return { anchor: n, ...Object.fromEntries(fields.filter(([field]) => field !== undefined)) };
@@ -62,7 +69,7 @@ async function migrate(fates: readonly FieldFate[], records: readonly unknown[][
     [JSON.stringify(input)],
   );
 
-  await api.provide(api.tenant.schema(name, { fields: [anchor, ...after] }));
+  await api.provide(api.tenant.schema(name, { fields: [...common, ...after], spec: parts[1] }));
   const schema = await schemaOf(name);
   expect(schema.status, JSON.stringify(schema.status?.conditions)).toMatchObject({
     phase: 'Ready',
@@ -73,10 +80,10 @@ async function migrate(fates: readonly FieldFate[], records: readonly unknown[][
   );
   for (const [n, { row }] of rows.entries()) {
     const expected = fates.flatMap(({ after: field, becomes }, at) =>
-      field === undefined ? [] : [[field['name'], becomes(records[n]?.[at])]],
+      field === undefined ? [] : [[field['name'], becomes(records[n]?.[at], n, row.id)]],
     );
     expect(row).toMatchObject({ anchor: n, version: 1, ...Object.fromEntries(expected) });
-    expect(Object.keys(row)).toHaveLength(10 + after.length);
+    expect(Object.keys(row)).toHaveLength(9 + common.length + after.length);
   }
   const versions = await superuser.query(`select count(*)::integer as n from ${history}`);
   expect(versions.rows[0].n).toBe(records.length);
@@ -92,7 +99,9 @@ async function migrate(fates: readonly FieldFate[], records: readonly unknown[][
   expect(await catalogue(table)).toEqual(done);
   // And what a fresh table would have, this one has.
   const twin = trailOf(api, `${name}-twin`).table;
-  await api.provide(api.tenant.schema(`${name}-twin`, { fields: [anchor, ...after] }));
+  await api.provide(
+    api.tenant.schema(`${name}-twin`, { fields: [...common, ...after], spec: parts[1] }),
+  );
   const text = JSON.stringify(await catalogue(twin))
     .replaceAll('_twin', '')
     .replaceAll('-twin', '');
@@ -105,10 +114,11 @@ describe('any schema to any other', () => {
       fc.tuple(
         fc.constant(fates),
         fc.array(fc.tuple(...fates.map(({ values }) => values)), { maxLength: 8 }),
+        fc.tuple(schemaParts, schemaParts),
       ),
     );
     await fc.assert(
-      fc.asyncProperty(cases, ([fates, records]) => migrate(fates, records)),
+      fc.asyncProperty(cases, ([fates, records, parts]) => migrate(fates, records, parts)),
       { numRuns: 25 },
     );
   }, 240_000);

@@ -13,21 +13,7 @@ export function* notInThisRelease({ spec }: SchemaDefinition): Iterable<Finding>
       'Remove it; roles, row filters and field access are enforced.',
     ]);
   }
-  for (const [i, { type }] of (spec.validations ?? []).entries()) {
-    if (type !== 'cel') continue;
-    yield unsupported(at('spec', 'validations', i), `Validation ${i}`, [
-      'CEL validations are not checked',
-      'Use type: compare, or the constraints of the fields.',
-    ]);
-  }
   for (const [i, field] of spec.fields.entries()) yield* unsupportedOfField(field, i);
-  for (const [i, { where }] of (spec.indexes ?? []).entries()) {
-    if (where === undefined) continue;
-    yield unsupported(at('spec', 'indexes', i, 'where'), `Index ${i}`, [
-      'Partial indexes are not built',
-      'Remove where: the index then covers every record.',
-    ]);
-  }
 }
 
 function* unsupportedOfField(field: Field, i: number): Iterable<Finding> {
@@ -42,12 +28,6 @@ function* unsupportedOfField(field: Field, i: number): Iterable<Finding> {
     yield unsupported(at('spec', 'fields', i, 'encrypted'), subject, [
       'Values are not encrypted',
       'Remove encrypted, or keep the field out of the schema for now.',
-    ]);
-  }
-  if (field.backfill !== undefined) {
-    yield unsupported(at('spec', 'fields', i, 'backfill'), subject, [
-      'Existing records are not filled in',
-      'Remove backfill and update the records through the API.',
     ]);
   }
 }

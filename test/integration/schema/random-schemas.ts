@@ -6,8 +6,11 @@ export interface FieldFate {
   readonly after: Record<string, unknown> | undefined;
   /** Values that records hold before. */
   readonly values: fc.Arbitrary<unknown>;
-  /** The reference model: what a value that was there says afterwards, as JSON of the column. */
-  readonly becomes: (value: unknown) => unknown;
+  /**
+   * The reference model: what a value that was there says afterwards, as JSON of the column; `anchor`
+   * and `id` are of its record.
+   */
+  readonly becomes: (value: unknown, anchor: number, id: string) => unknown;
 }
 
 type Make = (name: string) => fc.Arbitrary<FieldFate>;
@@ -76,6 +79,43 @@ const fates: readonly Make[] = [
       values: fc.constant(undefined),
       becomes: () => (required ? "it's" : null),
     })),
+  // Is required from now on, and says what records without a value get.
+  (name) =>
+    fc.record({ was: flags, is: flags }).map(({ was, is }) => ({
+      before: { name, type: 'integer', ...was },
+      after: { name, type: 'integer', required: true, backfill: 'self.anchor * 2', ...is },
+      values: nullable(integers),
+      becomes: (value, anchor) => value ?? anchor * 2,
+    })),
+  // Is narrowed, by limits or by type: what does not fit any more gets another value.
+  (name) =>
+    fc
+      .record({
+        to: fc.constantFrom<[object, (value: never) => boolean, unknown, unknown]>(
+          [{ type: 'string', maxLength: 3 }, (v: string) => [...v].length <= 3, '"-"', '-'],
+          [{ type: 'enum', enumValues: ['a', 'b'] }, (v) => v === 'a' || v === 'b', '"b"', 'b'],
+          [{ type: 'uuid' }, () => false, 'self.id', undefined],
+        ),
+        renamed: fc.boolean(),
+      })
+      .map(({ to: [to, fits, backfill, otherwise], renamed }) => ({
+        before: { name, type: 'string' },
+        after: { name: renamed ? `${name}x` : name, ...to, renamedFrom: name, backfill },
+        values: nullable(fc.oneof(fc.constantFrom('a', 'b'), fc.string()).map(clean)),
+        becomes: (value, _anchor, id) =>
+          value === null || fits(value as never) ? value : (otherwise ?? id),
+      })),
+  // Is new, and computed.
+  (name) =>
+    fc.record({ required: fc.boolean(), is: flags }).map(({ required, is }) => ({
+      before: undefined,
+      after: {
+        ...{ name, type: 'string', required, default: 'fresh', ...is },
+        backfill: 'self.anchor % 2 == 0 ? "even" : "odd" + string(self.anchor)',
+      },
+      values: fc.constant(undefined),
+      becomes: (_, anchor) => (anchor % 2 === 0 ? 'even' : `odd${anchor}`),
+    })),
   // Goes.
   (name) =>
     flags.map((was) => ({
@@ -95,3 +135,29 @@ function clean(value: unknown): unknown {
 export const schemaPairs: fc.Arbitrary<FieldFate[]> = fc
   .array(fc.constantFrom(...fates), { minLength: 1, maxLength: 5 })
   .chain((made) => fc.tuple(...made.map((make, n) => make(`f${n}`))));
+
+const anchorRules = [
+  'self.anchor >= 0',
+  'self.anchor * 2 != 17 && string(self.anchor).matches("^[0-9]+$")',
+] as const;
+const anchorIndexes = [
+  { fields: [{ name: 'anchor' }], unique: true, where: 'self.anchor > 1' },
+  { fields: [{ name: 'anchor' }], where: 'self.deleted_at == null && self.anchor in [1, 2]' },
+] as const;
+
+/** Rules and partial indexes over fields that every schema has. */
+export const schemaParts = fc
+  .record({
+    rules: fc.subarray([...anchorRules]),
+    indexes: fc.subarray([...anchorIndexes]),
+    compared: fc.boolean(),
+  })
+  .map(({ rules, indexes, compared }) => ({
+    indexes,
+    validations: [
+      ...rules.map((rule) => ({ type: 'cel', rule })),
+      ...(compared ? [{ type: 'compare', left: 'anchor', operator: 'lte', right: 'roof' }] : []),
+    ],
+  }));
+
+export type SchemaParts = typeof schemaParts extends fc.Arbitrary<infer Parts> ? Parts : never;

@@ -1,0 +1,35 @@
+import type { Field } from '../contract/kinds.ts';
+
+/** What a field takes more and less than before. */
+export function limitChanges(
+  field: Field,
+  prior: Field,
+): { looser: readonly string[]; tighter: readonly string[] } {
+  const looser: string[] = [];
+  const tighter: string[] = [];
+  const compare = (name: 'min' | 'max' | 'maxLength', sign: 1 | -1): void => {
+    const [before, after] = [prior[name], field[name]];
+    if (before === after) return;
+    const open = after === undefined || (before !== undefined && sign * after > sign * before);
+    (open ? looser : tighter).push(`${name} from ${show(before)} to ${show(after)}`);
+  };
+  compare('min', -1);
+  compare('max', 1);
+  compare('maxLength', 1);
+  const [before, after] = [valuesOf(prior), valuesOf(field)];
+  const added = after?.filter((value) => before?.includes(value) === false) ?? [];
+  const removed = before?.filter((value) => after?.includes(value) === false) ?? [];
+  if (before !== undefined && after === undefined) looser.push('to any text');
+  if (before === undefined && after !== undefined) tighter.push(`to ${after.join(', ')} alone`);
+  if (added.length > 0) looser.push(`by the values ${added.join(', ')}`);
+  if (removed.length > 0) tighter.push(`by leaving out the values ${removed.join(', ')}`);
+  return { looser, tighter };
+}
+
+function valuesOf(field: Field): readonly string[] | undefined {
+  return field.type === 'enum' ? (field.enumValues ?? []) : undefined;
+}
+
+export function show(value: unknown): string {
+  return value === undefined ? 'nothing' : JSON.stringify(value);
+}
