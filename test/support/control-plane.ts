@@ -7,7 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import type { Resource } from '../../src/contract/kinds.ts';
+import type { KubernetesClient } from '../../src/resources/kubernetes/client.ts';
+import { openKubernetesStore } from '../../src/resources/kubernetes/kubernetes-store.ts';
 import { openPostgresStore } from '../../src/resources/postgres/postgres-store.ts';
+import { loadVersions } from '../../src/resources/postgres/sql/load-admission-view.ts';
 import type { ResourceKey, ResourceStore } from '../../src/resources/store.ts';
 import type { Pool } from '../../src/store/pool.ts';
 import { openPool } from '../../src/store/pool.ts';
@@ -37,6 +40,8 @@ export interface ControlPlane {
   readonly apiDatabaseUrl: string;
   readonly store: ResourceStore;
   readonly temporal: Client;
+  /** What every process of it is started with. */
+  readonly environment: Readonly<Record<string, string>>;
   /** `host:port`. */
   temporalAddress(): string;
   startWorker(): Promise<ControlProcess>;
@@ -62,9 +67,15 @@ export interface ControlPlane {
 
 export type CrashMoment = 'before' | 'after';
 
-/** `keepTemporal`: Temporal keeps what it knows in a file, so that it can come back as it was. */
+/**
+ * `keepTemporal`: Temporal keeps what it knows in a file, so that it can come back as it was.
+ * `kubernetes`: resources live in that cluster, through `kubeconfig`.
+ */
 export async function startControlPlane(
-  options: { readonly keepTemporal?: boolean } = {},
+  options: {
+    readonly keepTemporal?: boolean;
+    readonly kubernetes?: { readonly kubeconfig: string; readonly client: KubernetesClient };
+  } = {},
 ): Promise<ControlPlane> {
   const folder = await makeServerFolder();
   const kept = options.keepTemporal === true ? { databaseFile: join(folder, 'temporal.db') } : {};
@@ -75,13 +86,24 @@ export async function startControlPlane(
     temporal = await startTemporal({ port, ...kept });
   };
   const pool = openPool({ connectionString: database.operatorUrl, application: 'test' });
-  const store = openPostgresStore({ pool, connectionString: database.operatorUrl });
+  const { kubernetes } = options;
+  const store =
+    kubernetes === undefined
+      ? openPostgresStore({ pool, connectionString: database.operatorUrl })
+      : openKubernetesStore({
+          ...{ client: kubernetes.client, holder: 'test' },
+          findVersions: (namespaces) => loadVersions(pool, namespaces),
+        });
   const connection = await Connection.connect({ address: temporal.address });
   const running = new Set<ControlProcess>();
   const env = {
     VELOCITY_DATABASE_URL: database.operatorUrl,
     VELOCITY_TEMPORAL_ADDRESS: temporal.address,
     VELOCITY_LOG_LEVEL: 'debug',
+    ...(kubernetes !== undefined && {
+      VELOCITY_RESOURCES: 'kubernetes',
+      VELOCITY_KUBECONFIG: kubernetes.kubeconfig,
+    }),
   };
   const start = async (args: string[]): Promise<ControlProcess> => {
     const { process: started, ready } = spawnProcess(args, env);
@@ -95,6 +117,7 @@ export async function startControlPlane(
     superuserUrl: database.superuserUrl,
     apiDatabaseUrl: database.apiUrl,
     store,
+    environment: env,
     temporal: new Client({ connection }),
     temporalAddress: () => temporal.address,
     startWorker: () => start([mainFile, 'worker']),
