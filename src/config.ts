@@ -28,6 +28,18 @@ export interface Config {
   readonly resources: ResourcesConfig;
   /** What the API serves: an application, or one domain of it. Undefined: everything. */
   readonly serve: ServeConfig | undefined;
+  /** Of the operator in a cluster; undefined: it judges nothing. */
+  readonly webhook: WebhookConfig | undefined;
+}
+
+export interface WebhookConfig {
+  readonly port: number;
+  /** Names and addresses by which the API server calls. */
+  readonly hosts: readonly string[];
+  /** Where somebody else keeps `tls.crt` and `tls.key`; undefined: the operator makes its own. */
+  readonly certificateDirectory: string | undefined;
+  /** Users that may say for whom they act: the API's service account. */
+  readonly speakers: readonly string[];
 }
 
 export interface ServeConfig {
@@ -96,6 +108,7 @@ export function readConfig(env: Environment = environment()): Config {
       ? (read('VELOCITY_CURSOR_SECRET', undefined, parseSecret) ?? '')
       : deriveCursorSecret(databaseUrl),
     resources: readResources(env, problems),
+    webhook: readWebhook(env, problems),
     serve: env['VELOCITY_SERVE'] ? read('VELOCITY_SERVE', undefined, parseServe) : undefined,
   };
   if (problems.length > 0) throw new ConfigError(problems);
@@ -117,6 +130,20 @@ function readResources(env: Environment, problems: ConfigProblem[]): ResourcesCo
     ? read('VELOCITY_KUBERNETES_NAMESPACE', undefined, parseLabel)
     : undefined;
   return { store: 'kubernetes', kubeconfig, namespace };
+}
+
+function readWebhook(env: Environment, problems: ConfigProblem[]): WebhookConfig | undefined {
+  if (!env['VELOCITY_WEBHOOK_PORT']) return undefined;
+  const read = reader(env, problems);
+  const namespace = env['VELOCITY_KUBERNETES_NAMESPACE'] || 'velocity-system';
+  const host = `velocity-operator.${namespace}.svc`;
+  const speaker = `system:serviceaccount:${namespace}:velocity-api`;
+  return {
+    port: read('VELOCITY_WEBHOOK_PORT', undefined, integerBetween(0, portMax)) ?? 0,
+    hosts: read('VELOCITY_WEBHOOK_HOSTS', host, listOf(parseHost)) ?? [],
+    certificateDirectory: env['VELOCITY_WEBHOOK_CERTIFICATE_DIR'] || undefined,
+    speakers: read('VELOCITY_WEBHOOK_SPEAKERS', speaker, listOf(String)) ?? [],
+  };
 }
 
 /** What the command line takes from its environment; flags win over all of it. */
@@ -225,6 +252,10 @@ function integerBetween(min: number, max: number): Parse<number> {
     }
     return value;
   };
+}
+
+function listOf<T>(parse: Parse<T>): Parse<T[]> {
+  return (text) => text.split(',').map((part) => parse(part.trim()));
 }
 
 function oneOf<T extends string>(allowed: readonly T[]): Parse<T> {

@@ -43,6 +43,9 @@ export type Observation =
       activityType?: unknown;
       cause?: unknown;
     }
+  // The webhook's: made or read anew, or left as they were because something was in the way.
+  | { type: 'certificates.renewed' }
+  | { type: 'certificates.failed'; cause: unknown }
   | { type: 'manifest.applied'; source: string; outcome: string; resource: string }
   | { type: 'manifest.refused'; source: string; message: string };
 
@@ -88,6 +91,7 @@ function levelOf(observation: Observation): LogLine['level'] {
     case 'reconcile.failed':
     case 'registry.failed':
     case 'store.failed':
+    case 'certificates.failed':
       return 'error';
     case 'process.refused':
       return 'fatal';

@@ -110,9 +110,10 @@ async function decideWhetherToApply(
   const fourEyes = await asksForFourEyes(deps, ref.namespace);
   const open = { planHash: plan.hash, generation, requestedBy, fourEyes, decided: false };
   const annotated = schema.metadata.annotations?.[approveBreakingAnnotation];
-  if (annotated !== undefined) {
-    // Nothing says who wrote the annotation, so it counts as the word of who asked for the change.
-    const attempt = { planHash: annotated, actor: requestedBy, approved: true };
+  const approver = annotated && (await deps.store.findApprover(keyOf(ref), annotated));
+  // Two pairs of eyes are asked for by name: an annotation is no way round the request that asks.
+  if (annotated !== undefined && approver !== undefined && !fourEyes) {
+    const attempt = { planHash: annotated, actor: approver, approved: true };
     if (judgeApproval(open, attempt) === undefined) {
       const decision = { ref, ...attempt, how: 'annotation' };
       await deps.pool.transaction((tx) => decidePlan(tx, decision));

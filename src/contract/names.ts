@@ -49,6 +49,9 @@ export const approveBreakingAnnotation = 'velocity.sh/approve-breaking';
  */
 export const requestedByAnnotation = 'velocity.sh/requested-by';
 
+/** In a cluster: who set the annotation that approves, as `ACTOR@PLAN`, stamped likewise. */
+export const approvedByAnnotation = 'velocity.sh/approved-by';
+
 /** Update and signal by which a waiting schema workflow hears the decision on its plan. */
 export const decidePlanUpdate = 'decidePlan';
 export const decidePlanSignal = 'decidePlanByToken';

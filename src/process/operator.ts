@@ -6,6 +6,7 @@ import type { Observe } from '../observe.ts';
 import { openObserver } from '../observe.ts';
 import { runOperator } from '../operator/operator.ts';
 import { createWorkflowStarter } from '../operator/start-workflow.ts';
+import { runWebhook } from '../operator/webhook/run-webhook.ts';
 import { runAsLeader } from '../resources/kubernetes/leadership.ts';
 import { Lease } from '../resources/kubernetes/lease.ts';
 import { openPool } from '../store/pool.ts';
@@ -69,18 +70,36 @@ export async function operate(options: {
   const starter = createWorkflowStarter({ client, connection, namespace, store });
   observe({ type: 'process.started', address: config.temporalAddress });
   try {
-    await whileLeading({ opened, observe, signal }, (leading) =>
+    const leading = whileLeading({ opened, observe, signal }, (signalOfLead) =>
       runOperator({
-        ...{ store, starter, observe, signal: leading },
+        ...{ store, starter, observe, signal: signalOfLead },
         now: () => new Date(),
         random: Math.random,
       }),
     );
+    // Every replica judges, the one that leads as well as those that wait.
+    await Promise.all([leading, judge({ config, opened, observe, signal })]);
   } finally {
     await opened.close();
     await connection.close();
     await pool.close();
   }
+}
+
+/** The webhook, where there is a cluster that asks for it. */
+async function judge(options: {
+  config: Config;
+  opened: OpenedStore;
+  observe: Observe;
+  signal: AbortSignal;
+}): Promise<void> {
+  const { config, opened, observe, signal } = options;
+  if (config.webhook === undefined || opened.kubernetes === undefined) return;
+  const { client, findVersions } = opened.kubernetes;
+  await runWebhook({
+    ...config.webhook,
+    ...{ host: config.host, client, findVersions, observe, signal },
+  });
 }
 
 /** In a cluster one of several operators works and the others wait; elsewhere there is one. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Config } from '../config.ts';
+import type { FindVersions } from '../resources/kubernetes/admission-view.ts';
 import type { KubernetesClient } from '../resources/kubernetes/client.ts';
 import { createKubernetesClient } from '../resources/kubernetes/client.ts';
 import { openKubernetesStore } from '../resources/kubernetes/kubernetes-store.ts';
@@ -12,7 +13,11 @@ import type { Pool } from '../store/pool.ts';
 export interface OpenedStore {
   readonly store: ResourceStore;
   /** Only where resources live in a cluster. */
-  readonly kubernetes?: { readonly client: KubernetesClient; readonly holder: string };
+  readonly kubernetes?: {
+    readonly client: KubernetesClient;
+    readonly holder: string;
+    readonly findVersions: FindVersions;
+  };
   close(): Promise<void>;
 }
 
@@ -28,9 +33,7 @@ export async function openResourceStore(
   }
   const client = await createKubernetesClient(config.resources);
   const holder = `${hostname()}_${process.pid}_${randomBytes(4).toString('hex')}`;
-  const store = openKubernetesStore({
-    ...{ client, holder, ...options },
-    findVersions: (namespaces) => loadVersions(pool, namespaces),
-  });
-  return { store, kubernetes: { client, holder }, close: () => client.close() };
+  const findVersions: FindVersions = (namespaces) => loadVersions(pool, namespaces);
+  const store = openKubernetesStore({ client, holder, findVersions, ...options });
+  return { store, kubernetes: { client, holder, findVersions }, close: () => client.close() };
 }

@@ -47,6 +47,8 @@ export interface ResourceStore {
   find(key: ResourceKey): Promise<Resource | undefined>;
   /** Who asked for the spec as it is now. Undefined: nobody can tell, or there is no such resource. */
   findRequester(key: ResourceKey): Promise<string | undefined>;
+  /** Who set the annotation that approves this plan. Undefined: nobody can tell. */
+  findApprover(key: ResourceKey, plan: string): Promise<string | undefined>;
   /** How the resources stand, for metrics: what was seen last is good enough. */
   count(): Promise<ResourceFigure[]>;
   /**

@@ -1,6 +1,6 @@
 import type { Field, FieldReference, FieldType, SchemaDefinition } from '../../contract/kinds.ts';
 import type { Finding } from './finding.ts';
-import { at, quoted, refuse } from './finding.ts';
+import { at, quoted, refuse, warn } from './finding.ts';
 import { organisationOf } from './tenancy.ts';
 import type { AdmissionView } from './view.ts';
 
@@ -62,13 +62,17 @@ function* target(
       there.length > 0
         ? `That namespace has ${quoted(there)}.`
         : 'Apply the target first, or both together.';
-    yield refuse(`${pointer}/object`, 'ref-target', message, hint);
+    yield view.arrivesAlone
+      ? warn(`${message} The schema waits for it.`)
+      : refuse(`${pointer}/object`, 'ref-target', message, hint);
     return;
   }
   const versions = new Set([found.spec.version, ...view.versionsOf(namespace, ref.object)]);
   if (!versions.has(ref.version)) {
     const message = `"${field.name}" refers to "${ref.object}" ${ref.version}, which does not exist.`;
-    yield refuse(`${pointer}/version`, 'ref-target', message, `It has ${quoted(versions)}.`);
+    yield view.arrivesAlone
+      ? warn(`${message} The schema waits for it.`)
+      : refuse(`${pointer}/version`, 'ref-target', message, `It has ${quoted(versions)}.`);
     return;
   }
   if (found.spec.version === ref.version && found.spec.partitioning?.enabled === true) {

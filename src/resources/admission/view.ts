@@ -14,6 +14,8 @@ export interface AdmissionView {
   countSchemas(namespace: string): number;
   /** API versions of a schema that have a table already. */
   versionsOf(namespace: string, name: string): readonly string[];
+  /** What the candidate refers to may arrive later: it then waits, which is no reason to refuse it. */
+  readonly arrivesAlone: boolean;
 }
 
 export interface ViewContents {
@@ -27,6 +29,8 @@ export interface ViewContents {
     readonly name: string;
     readonly version: string;
   }[];
+  /** A cluster is given one resource at a time, in any order; elsewhere a set arrives as a whole. */
+  readonly arrivesAlone?: boolean;
 }
 
 export function createAdmissionView(contents: ViewContents): AdmissionView {
@@ -67,6 +71,7 @@ export function createAdmissionView(contents: ViewContents): AdmissionView {
     countSchemas: (namespace) => schemasByNamespace.get(namespace)?.length ?? 0,
     versionsOf: (namespace, name) =>
       (versions.get(`${namespace}/${name}`) ?? []).map(({ version }) => version),
+    arrivesAlone: contents.arrivesAlone ?? false,
   };
 }
 

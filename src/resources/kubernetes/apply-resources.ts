@@ -1,6 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Kind, Resource } from '../../contract/kinds.ts';
-import { finalizer, requestedByAnnotation } from '../../contract/names.ts';
+import {
+  approveBreakingAnnotation,
+  approvedByAnnotation,
+  finalizer,
+  requestedByAnnotation,
+} from '../../contract/names.ts';
+import { formatStamp } from '../admission/stamps.ts';
 import { createAdmissionView } from '../admission/view.ts';
 import { deletionWarning, finalizersOf, keyOf, refuseStale } from '../apply-rules.ts';
 import {
@@ -16,7 +22,6 @@ import type { KubernetesClient } from './client.ts';
 import { patchTypes } from './client.ts';
 import { eachBounded } from './each-bounded.ts';
 import { ensureNamespace, hasNamespace } from './ensure-namespace.ts';
-import { requesterStamp } from './requester.ts';
 import type { ResourceObject } from './resource-object.ts';
 import { objectPath, toResource } from './resource-object.ts';
 import { refusedFields } from './store-error.ts';
@@ -138,8 +143,7 @@ async function tryOne(client: KubernetesClient, wanted: Wanted): Promise<Resourc
   if (!namespaceThere) {
     return { ...candidate, metadata: { ...candidate.metadata, generation: 1 } };
   }
-  const stamp = stored?.metadata.annotations?.[requestedByAnnotation];
-  return send(client, { candidate, stored, stamp, dryRun: true });
+  return send(client, { candidate, stored, stamps: storedStamps(stored), dryRun: true });
 }
 
 /** Kind after kind, so that what is referred to is there before what refers to it. */
@@ -166,11 +170,27 @@ async function write(client: KubernetesClient, change: Change, actor: string): P
   const { candidate, stored, before, after } = change;
   if (outcomeOf(before, after) === 'unchanged') return change;
   const generation = after.metadata.generation ?? 1;
-  const stamp =
-    generation === stored?.metadata.generation
-      ? stored.metadata.annotations?.[requestedByAnnotation]
-      : requesterStamp(actor, generation);
-  return { ...change, after: await send(client, { candidate, stored, stamp, dryRun: false }) };
+  const plan = candidate.metadata.annotations?.[approveBreakingAnnotation];
+  const known = stored?.metadata.annotations?.[approveBreakingAnnotation];
+  const stamps = {
+    ...storedStamps(stored),
+    ...(generation !== stored?.metadata.generation && {
+      [requestedByAnnotation]: formatStamp(actor, generation),
+    }),
+    ...(plan !== known && {
+      [approvedByAnnotation]: plan === undefined ? undefined : formatStamp(actor, plan),
+    }),
+  };
+  return { ...change, after: await send(client, { candidate, stored, stamps, dryRun: false }) };
+}
+
+type StampAnnotations = Readonly<Record<string, string | undefined>>;
+
+/** Who is named at present: whom this apply does not concern stays. */
+function storedStamps(stored: ResourceObject | undefined): StampAnnotations {
+  const { [requestedByAnnotation]: requester, [approvedByAnnotation]: approver } =
+    stored?.metadata.annotations ?? {};
+  return { [requestedByAnnotation]: requester, [approvedByAnnotation]: approver };
 }
 
 async function send(
@@ -178,7 +198,7 @@ async function send(
   options: {
     candidate: Resource;
     stored: ResourceObject | undefined;
-    stamp: string | undefined;
+    stamps: StampAnnotations;
     dryRun: boolean;
   },
 ): Promise<Resource> {
@@ -191,7 +211,7 @@ async function send(
       ...{ fieldManager, force: true, fieldValidation: 'Strict' },
       dryRun: dryRun ? 'All' : undefined,
     },
-    body: applyConfiguration(candidate, stored, options.stamp),
+    body: applyConfiguration(candidate, stored, options.stamps),
   });
   return toResource(candidate.kind, applied);
 }
@@ -203,16 +223,15 @@ async function send(
 function applyConfiguration(
   { apiVersion, kind, metadata, spec }: Resource,
   stored: ResourceObject | undefined,
-  stamp: string | undefined,
+  stamps: StampAnnotations,
 ) {
   const { name, namespace, labels, annotations, resourceVersion } = metadata;
-  const { [requestedByAnnotation]: _ignored, ...own } = annotations ?? {};
   const finalizers = stored === undefined ? newFinalizers(metadata, kind) : heldBy(stored);
   return {
     ...{ apiVersion, kind, spec },
     metadata: {
       ...{ name, namespace, labels, finalizers },
-      annotations: { ...own, ...(stamp !== undefined && { [requestedByAnnotation]: stamp }) },
+      annotations: { ...annotations, ...stamps },
       ...(stored !== undefined && { uid: stored.metadata.uid }),
       ...(resourceVersion !== undefined && { resourceVersion }),
     },

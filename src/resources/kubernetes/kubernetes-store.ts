@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Kind, Resource } from '../../contract/kinds.ts';
 import { kinds } from '../../contract/kinds.ts';
-import { requestedByAnnotation } from '../../contract/names.ts';
+import { approvedByAnnotation, requestedByAnnotation } from '../../contract/names.ts';
+import { readStamp } from '../admission/stamps.ts';
 import { refuseStale } from '../apply-rules.ts';
 import { countByPhase } from '../resource-figures.ts';
 import type { ApplyOptions, ApplyResult, ResourceKey, ResourceStore } from '../store.ts';
@@ -13,7 +14,6 @@ import { patchTypes } from './client.ts';
 import { createEventTeller } from './events.ts';
 import { KubernetesError } from './kubernetes-error.ts';
 import { listObjects } from './list-objects.ts';
-import { readRequester } from './requester.ts';
 import { ResourceCache } from './resource-cache.ts';
 import type { ResourceObject } from './resource-object.ts';
 import { objectPath, toResource } from './resource-object.ts';
@@ -97,7 +97,13 @@ export function openKubernetesStore(options: KubernetesStoreOptions): ResourceSt
       translated(async () => {
         const object = await findObject(key);
         const { annotations, generation = 0 } = object?.metadata ?? {};
-        return readRequester(annotations?.[requestedByAnnotation], generation);
+        return readStamp(annotations?.[requestedByAnnotation], generation);
+      }),
+
+    findApprover: (key, plan) =>
+      translated(async () => {
+        const { annotations } = (await findObject(key))?.metadata ?? {};
+        return readStamp(annotations?.[approvedByAnnotation], plan);
       }),
 
     count: () => read(async () => countByPhase(seen?.all() ?? (await list({}))), countCached),

@@ -1,6 +1,6 @@
 import type { Kind, Resource } from '../../contract/kinds.ts';
 import { kinds } from '../../contract/kinds.ts';
-import { apiVersion, requestedByAnnotation } from '../../contract/names.ts';
+import { apiVersion, approvedByAnnotation, requestedByAnnotation } from '../../contract/names.ts';
 import type { ResourceKey } from '../store.ts';
 
 /** A custom resource as the Kubernetes API has it: ours, with what it adds of its own. */
@@ -29,6 +29,7 @@ const plurals: ReadonlyMap<Kind, string> = new Map(kinds.map(({ kind, plural }) 
 const hiddenAnnotations: ReadonlySet<string> = new Set([
   'kubectl.kubernetes.io/last-applied-configuration',
   requestedByAnnotation,
+  approvedByAnnotation,
 ]);
 
 /** The address of a kind, all of it or a namespace's. */

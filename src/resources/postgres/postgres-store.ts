@@ -46,6 +46,9 @@ export function openPostgresStore(options: PostgresStoreOptions): ResourceStore 
 
     findRequester: (key) => findRequester(pool, key),
 
+    // Nothing says who wrote an annotation: it is the word of who asked for the spec.
+    findApprover: async (key) => (await findRequester(pool, key)) ?? '',
+
     count: () => countResources(pool),
 
     apply: (manifests, applyOptions = {}) =>
