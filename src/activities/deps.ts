@@ -1,4 +1,5 @@
 import type { ResourceStore } from '../resources/store.ts';
+import type { ListenTo } from '../store/listen.ts';
 import type { Pool } from '../store/pool.ts';
 
 /** What activities work with; the same for all of them, made once by the worker. */
@@ -6,6 +7,7 @@ export interface ActivityDeps {
   readonly store: ResourceStore;
   /** Logs in as velocity_operator. */
   readonly pool: Pool;
+  readonly listenTo: ListenTo;
   now(): Date;
   /** 0 ≤ n < 1; spreads retries. */
   random(): number;

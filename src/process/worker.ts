@@ -10,9 +10,11 @@ import { taskQueues } from '../contract/names.ts';
 import type { Observe } from '../observe.ts';
 import { openObserver } from '../observe.ts';
 import { ensureSchedules } from '../operator/schedules.ts';
+import { createListenTo } from '../store/listen.ts';
 import { openPool } from '../store/pool.ts';
 import type { ReconcileSinks } from '../workflows/observations.ts';
 import { serveMetrics } from './metrics-server.ts';
+import { startRequestedWorkflows } from './requested-workflows.ts';
 import { openResourceStore } from './resource-store.ts';
 import { onStopSignals } from './stop-signals.ts';
 import { observeTemporalLog } from './temporal-log.ts';
@@ -99,11 +101,19 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     prepare: config.prepare,
   });
   const { store, close } = await openResourceStore(config, pool);
+  const onLost = (cause: unknown) => observe({ type: 'listen.disconnected', cause });
+  const listenTo = createListenTo(config.databaseUrl, onLost);
   const activities = createActivities({
     store,
     pool,
+    listenTo,
     now: () => new Date(),
     random: Math.random,
+  });
+  const ended = new AbortController();
+  const starting = startRequestedWorkflows({
+    ...{ config, store, pool, listenTo, observe },
+    signal: AbortSignal.any([signal, ended.signal]),
   });
   try {
     const { code } = await loadWorkflowBundle();
@@ -117,6 +127,8 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
       }
     }
   } finally {
+    ended.abort();
+    await starting;
     await close();
     await pool.close();
   }
