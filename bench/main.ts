@@ -12,6 +12,7 @@ import { measure } from './measure.ts';
 import type { BenchOptions } from './options.ts';
 import { readOptions, usage } from './options.ts';
 import { describeMachine, formatReport, writeReport } from './report.ts';
+import { benchSchemas } from './schemas/bench-schemas.ts';
 import type { BenchDatabase } from './servers/database.ts';
 import { startDatabase } from './servers/database.ts';
 import type { Loader } from './servers/loader.ts';
@@ -44,6 +45,7 @@ async function main(argv: readonly string[]): Promise<number> {
   try {
     const into = { say, resultsFolder: join(root, 'bench/results') };
     if (options.section === 'changes') await benchChanges(options, into);
+    else if (options.section === 'schemas') await benchSchemas(options, into);
     else await bench(options);
     return 0;
   } catch (error) {

@@ -3,6 +3,7 @@ import type { Outcome } from '../contract/outcome.ts';
 import { findActiveRevisions } from '../resources/plans/sql/active-revisions.ts';
 import { findFreezes } from '../resources/plans/sql/freezes.ts';
 import { findCondition } from '../resources/status.ts';
+import type { PlanStep } from '../schema/plan-step.ts';
 import { concludeReady } from './conclude.ts';
 import type { ActivityDeps } from './deps.ts';
 import { checkSchemaDrift } from './drift/check-drift.ts';
@@ -13,7 +14,6 @@ import { describeVersions } from './sql/describe-versions.ts';
 import { setPlanState } from './sql/schema-plans.ts';
 import { replaceReferences } from './sql/schema-references.ts';
 import { insertRevision, lockRevisions } from './sql/schema-revisions.ts';
-import { findOpenMigration } from './sql/version-migrations.ts';
 
 export interface Activation {
   readonly ref: ResourceRef;
@@ -29,7 +29,7 @@ const changedMeanwhile: Outcome = {
 };
 
 /**
- * Serves the new revision from now on: the table's last changes, the revision and its references are
+ * Serves the new revision from now on: the table, where it is new, or its last changes, the revision and its references are
  * one transaction, so that nobody ever sees half of it. A request of the old revision that meets the
  * new table fails without effect and is answered by the new one. One that is active already stays, as do the other versions.
  */
@@ -51,7 +51,6 @@ export async function activateRevision(
     const served = await findActiveRevisions(tx, [ref]);
     const active = served.find(({ spec }) => spec.version === version);
     if (active?.generation === generation) return active.revision;
-    if ((await findOpenMigration(tx, ref)) !== undefined) return undefined;
     if (plan.hash !== planHash || active?.revision !== gathered.active?.revision) return undefined;
     const { spec } = schema;
     const { namespace, name } = ref;
@@ -61,8 +60,9 @@ export async function activateRevision(
     const made = { namespace, name, version, generation, spec, planHash, ...place };
     const revision = await insertRevision(tx, made);
     // Everybody waits from the first of these to the commit, so they are one round trip and the last.
-    const swap = plan.steps.filter(({ mode }) => mode === 'swap').map(({ sql }) => sql);
-    if (swap.length > 0) await tx.query({ text: swap.join(';\n') });
+    const isLast = ({ mode }: PlanStep): boolean => active === undefined || mode === 'swap';
+    const last = plan.steps.filter(isLast).map(({ sql }) => sql);
+    if (last.length > 0) await tx.query({ text: last.join(';\n') });
     return revision;
   });
   if (revision === undefined) return changedMeanwhile;

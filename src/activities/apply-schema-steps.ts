@@ -31,7 +31,7 @@ export async function applySchemaSteps(
   const table = { pgNamespace: domain.pgNamespace, pgTable: plan.pgTable };
   const wanted = plan.steps.filter(({ name }) => batch.includes(name));
 
-  // A table that nobody uses yet is made whole in one transaction.
+  // Asked for by a workflow that an earlier release planned: a new table is made by its activation now.
   if (active === undefined) return applyTogether(deps, wanted);
   for (const step of wanted) {
     job?.signal.throwIfAborted();

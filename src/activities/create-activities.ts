@@ -26,12 +26,6 @@ import {
   retireApplication,
   retireOrganisation,
 } from './tenant-activities.ts';
-import { abandonMigration } from './versions/abandon-migration.ts';
-import { copyRecords } from './versions/copy-records.ts';
-import { cutOver, finishMigration } from './versions/cut-over.ts';
-import { keepInStep } from './versions/keep-in-step.ts';
-import { openMigration } from './versions/open-migration.ts';
-import { checkRecords, compareRecords } from './versions/verify-migration.ts';
 
 export type Activities = ReturnType<typeof createActivities>;
 
@@ -69,14 +63,6 @@ export function createActivities(deps: ActivityDeps) {
     checkDriftPage: bind(checkDriftPage),
     ensureHistoryPartitions: bind(ensureHistoryPartitions),
     ensureRecordPartitions: bind(ensureRecordPartitions),
-    openMigration: bind(openMigration),
-    checkRecords: bind(checkRecords),
-    copyRecords: bind(copyRecords),
-    compareRecords: bind(compareRecords),
-    keepInStep: bind(keepInStep),
-    cutOver: bind(cutOver),
-    finishMigration: bind(finishMigration),
-    abandonMigration: bind(abandonMigration),
     closeRoute: bind(closeRoute),
     dropSchema: bind(dropSchema),
   } satisfies Record<string, (input: never) => Promise<unknown>>;

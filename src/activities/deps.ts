@@ -1,5 +1,4 @@
 import type { ResourceStore } from '../resources/store.ts';
-import type { ListenTo } from '../store/listen.ts';
 import type { Pool } from '../store/pool.ts';
 
 /** What activities work with; the same for all of them, made once by the worker. */
@@ -7,7 +6,6 @@ export interface ActivityDeps {
   readonly store: ResourceStore;
   /** Logs in as velocity_operator. */
   readonly pool: Pool;
-  readonly listenTo: ListenTo;
   now(): Date;
   /** 0 ≤ n < 1; spreads retries. */
   random(): number;

@@ -20,7 +20,6 @@ import { addPlatformStatusRoutes } from './routes/platform-status.ts';
 import { addRecordRoutes } from './routes/records.ts';
 import { addSchemaDriftRoutes } from './routes/schema-drift.ts';
 import { addSchemaPlanRoutes } from './routes/schema-plans.ts';
-import { addSchemaVersionRoutes } from './routes/schema-versions.ts';
 import { addWorkflowRoute } from './routes/workflows.ts';
 
 /** A client that sends nothing for this long is cut off; the longest upload is 16 MiB. */
@@ -63,7 +62,6 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   addApiKeyRoutes(app, deps);
   addSchemaPlanRoutes(app, deps);
   addSchemaDriftRoutes(app, deps);
-  addSchemaVersionRoutes(app, deps);
   addWorkflowRoute(app, deps);
   addRecordRoutes(app, deps);
   refuseOtherMethods();

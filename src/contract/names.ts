@@ -31,28 +31,8 @@ export function reconcileWorkflowId(ref: ResourceRef): string {
 /** Sent with every start; tells a running reconcile that its resource has changed meanwhile. */
 export const specChangedSignal = 'specChanged';
 
-/** Workflows that somebody asks for, by the name that requests call them. */
-export const requestedWorkflows = { migrateVersion: 'migrate-version' } as const;
-
-export type RequestedWorkflow = keyof typeof requestedWorkflows;
-
-export function requestedWorkflowId(workflow: RequestedWorkflow, ref: ResourceRef): string {
-  return `${requestedWorkflows[workflow]}/${ref.namespace}/${ref.name}`;
-}
-
-/** Sent with every start that somebody asked for. */
-export const workflowRequestedSignal = 'requested';
-
-/**
- * Postgres NOTIFY channels. Resources: payload `kind/namespace/name`. Outbox: `namespace.table`.
- * Registry and requests for workflows: no payload.
- */
-export const channels = {
-  resources: 'velocity_resources',
-  registry: 'velocity_registry',
-  outbox: 'velocity_outbox',
-  workflowRequests: 'velocity_workflow_requests',
-} as const;
+/** Postgres NOTIFY channels. Resources: payload `kind/namespace/name`. Registry: no payload. */
+export const channels = { resources: 'velocity_resources', registry: 'velocity_registry' } as const;
 
 /** Holds a resource until what it created is gone. */
 export const finalizer = 'velocity.sh/provisioned';

@@ -10,11 +10,9 @@ import { taskQueues } from '../contract/names.ts';
 import type { Observe } from '../observe.ts';
 import { openObserver } from '../observe.ts';
 import { ensureSchedules } from '../operator/schedules.ts';
-import { createListenTo } from '../store/listen.ts';
 import { openPool } from '../store/pool.ts';
 import type { ReconcileSinks } from '../workflows/observations.ts';
 import { serveMetrics } from './metrics-server.ts';
-import { startRequestedWorkflows } from './requested-workflows.ts';
 import { openResourceStore } from './resource-store.ts';
 import { onStopSignals } from './stop-signals.ts';
 import { observeTemporalLog } from './temporal-log.ts';
@@ -22,11 +20,15 @@ import { loadWorkflowBundle } from './workflow-bundle.ts';
 
 const queueNames = Object.keys(taskQueues) as (keyof typeof taskQueues)[];
 
-/** Workflow tasks are short and need the CPU; activities wait for Postgres. Sized for two cores. */
+/**
+ * Workflow tasks are short and need the CPU; activities wait for Postgres. Sized for two cores. The
+ * cache holds a thousand schemas applied at once: one that falls out is played again from its beginning,
+ * which took the worker twice the CPU.
+ */
 const sizes = {
   maxConcurrentWorkflowTaskExecutions: 16,
   maxConcurrentActivityTaskExecutions: 8,
-  maxCachedWorkflows: 100,
+  maxCachedWorkflows: 1_000,
   maxConcurrentWorkflowTaskPolls: 4,
   maxConcurrentActivityTaskPolls: 4,
 } as const;
@@ -101,19 +103,11 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     prepare: config.prepare,
   });
   const { store, close } = await openResourceStore(config, pool);
-  const onLost = (cause: unknown) => observe({ type: 'listen.disconnected', cause });
-  const listenTo = createListenTo(config.databaseUrl, onLost);
   const activities = createActivities({
     store,
     pool,
-    listenTo,
     now: () => new Date(),
     random: Math.random,
-  });
-  const ended = new AbortController();
-  const starting = startRequestedWorkflows({
-    ...{ config, store, pool, listenTo, observe },
-    signal: AbortSignal.any([signal, ended.signal]),
   });
   try {
     const { code } = await loadWorkflowBundle();
@@ -127,8 +121,6 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
       }
     }
   } finally {
-    ended.abort();
-    await starting;
     await close();
     await pool.close();
   }

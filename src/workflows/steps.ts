@@ -19,20 +19,11 @@ export const steps = proxyActivities<Activities>({
   retry,
 });
 
-type LongStep =
-  | 'applySchemaSteps'
-  | 'backfillRecords'
-  | 'checkRecords'
-  | 'copyRecords'
-  | 'compareRecords'
-  | 'keepInStep'
-  | 'abandonMigration';
-
 /**
  * Steps that may read a whole table: an index over a hundred million rows takes hours. A cancelled
  * one is waited for, so that nothing is taken down while it is still being built.
  */
-export const longSteps = proxyActivities<Pick<Activities, LongStep>>({
+export const longSteps = proxyActivities<Pick<Activities, 'applySchemaSteps' | 'backfillRecords'>>({
   startToCloseTimeout: '12 hours',
   heartbeatTimeout,
   retry,

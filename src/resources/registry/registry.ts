@@ -35,6 +35,8 @@ export interface RegistryOptions {
 
 /** Notifications within this time are answered by one load. */
 const debounceMs = 10;
+/** And within this multiple of the last load's time: a thousand changes leave requests their share. */
+const restShare = 2;
 /** A lost notification is made good after this time. */
 const resyncMs = 30_000;
 
@@ -60,23 +62,27 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   let snapshot = emptySnapshot;
   let confirmedAt = Number.NEGATIVE_INFINITY;
   let compiled: ReadonlyMap<string, Compiled> = new Map();
+  let specs: ReadonlyMap<string, SchemaDefinitionSpec> = new Map();
+  let loadMs = 0;
   let running: Promise<void> | undefined;
   let again: Promise<void> | undefined;
 
   async function load(): Promise<void> {
     const startedAt = now();
-    const all = await readRegistryRows(pool);
+    const all = await readRegistryRows(pool, specs);
+    specs = all.specs;
     const rows = { ...all, schemas: neededRows(all.schemas, options.serve) };
     const next = compileAll(rows, compiled);
     compiled = next;
     snapshot = buildSnapshot(rows, next, options.serve);
     confirmedAt = startedAt;
+    loadMs = now() - startedAt;
     observe({
       type: 'registry.loaded',
       schemas: snapshot.schemas.size,
       bindings: rows.bindings.length,
       keys: rows.keys.length,
-      ms: now() - startedAt,
+      ms: loadMs,
     });
   }
 
@@ -103,10 +109,13 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
 
   let timer: NodeJS.Timeout | undefined;
   const soon = (): void => {
-    timer ??= setTimeout(() => {
-      timer = undefined;
-      refreshQuietly();
-    }, debounceMs);
+    timer ??= setTimeout(
+      () => {
+        timer = undefined;
+        refreshQuietly();
+      },
+      Math.max(debounceMs, loadMs * restShare),
+    );
   };
 
   const listening = listen({
