@@ -24,6 +24,10 @@ export interface CheckedCel {
 
 /** As resources.md bounds it. */
 const depthMax = 10;
+/** Told at once: enough to see what is wrong, few enough to read. */
+const problemsMax = 20;
+/** Levels with chains counted link by link: what is evaluated or compiled recurses as deep. */
+const heightMax = 400;
 /** Steps of one evaluation: well below a millisecond, and one macro inside another is over it. */
 export const costMax = 100_000;
 
@@ -41,6 +45,7 @@ export function checkCel(
   const problems: CelProblem[] = [];
   const report = (at: ParsedNode, message: string, hint: string): undefined => {
     const offset = positions[String(at?.id)];
+    if (problems.length >= problemsMax) return;
     problems.push({ message, hint, ...(offset !== undefined && placeOf(source, offset)) });
   };
   let root: CelNode | undefined;
@@ -51,7 +56,7 @@ export function checkCel(
     return { problems: [tooDeep] };
   }
   if (root === undefined) return { problems };
-  if (root.depth > depthMax) problems.push(tooDeep);
+  if (root.depth > depthMax || root.height > heightMax) problems.push(tooDeep);
   if (root.cost > costMax) {
     const message = `The expression may take ${root.cost} steps; ${costMax} are allowed.`;
     const hint = `A macro runs its body for each of up to ${listItemsMax} items: keep macros out of macros.`;
@@ -348,8 +353,9 @@ function choice(condition: CelNode, a: CelNode, b: CelNode): CelNode | undefined
 }
 
 function made(form: NodeForm, type: CelType, nullable: boolean): CelNode {
-  const node = { ...form, type, nullable, depth: 0, cost: 1 } as CelNode;
+  const node = { ...form, type, nullable, depth: 0, height: 0, cost: 1 } as CelNode;
   const children = childrenOf(node);
+  const height = 1 + children.reduce((highest, child) => Math.max(highest, child.height), 0);
   const depth = children.reduce(
     (deepest, child) => Math.max(deepest, child.depth + (chains(node, child) ? 0 : 1)),
     0,
@@ -359,12 +365,16 @@ function made(form: NodeForm, type: CelType, nullable: boolean): CelNode {
     (sum, child, place) => sum + child.cost * (place === 0 ? 1 : rounds),
     1,
   );
-  return { ...node, depth, cost };
+  return { ...node, depth, height, cost };
 }
 
 /** `a && b && c`, `a + b + c`: one level, however long. */
 function chains(node: CelNode, child: CelNode): boolean {
   if (node.kind === 'logic') return child.kind === 'logic' && child.operator === node.operator;
   if (node.kind === 'choice') return child.kind === 'choice' && child === node.args[2];
-  return node.kind === 'call' && child.kind === 'call' && child.overload === node.overload;
+  if (node.kind === 'join') return child.kind === 'join' && child === node.args[0];
+  if (node.kind !== 'call' || child.kind !== 'call' || node.args.length !== 2) return false;
+  return (
+    child === node.args[0] && child.overload === node.overload && node.overload.style === 'operator'
+  );
 }

@@ -10,6 +10,8 @@ interface NodeFacts {
   readonly nullable: boolean;
   /** Calls inside one another; a chain of one operator counts as one. */
   readonly depth: number;
+  /** Levels, chains counted link by link. */
+  readonly height: number;
   /** Steps that an evaluation may take, lists being as long as they may. */
   readonly cost: number;
 }

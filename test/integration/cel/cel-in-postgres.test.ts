@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type pg from 'pg';
+import { RE2JS } from 're2js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Decimal } from '../../../src/cel/cel-type.ts';
 import type { CheckedCel } from '../../../src/cel/check.ts';
@@ -7,12 +8,21 @@ import { checkCel } from '../../../src/cel/check.ts';
 import { decimalText, parseDecimal } from '../../../src/cel/decimal.ts';
 import { evaluateCel } from '../../../src/cel/evaluate.ts';
 import { instantText } from '../../../src/cel/instant.ts';
+import { postgresPattern } from '../../../src/cel/postgres-pattern.ts';
 import { celToSql } from '../../../src/cel/to-sql.ts';
 import { quoteLiteral } from '../../../src/schema/identifier.ts';
 import type { TestDatabase } from '../../support/postgres.ts';
 import { createTestDatabase } from '../../support/postgres.ts';
 import { connect } from '../records/trail.ts';
-import { columns, expressions, expressionTypes, fields, records } from './random-cel.ts';
+import {
+  columns,
+  expressions,
+  expressionTypes,
+  fields,
+  matchedTexts,
+  randomPatterns,
+  records,
+} from './random-cel.ts';
 
 let database: TestDatabase;
 let client: pg.Client;
@@ -131,5 +141,36 @@ describe('an expression in Postgres', () => {
     // Neither is so rare that the test would say nothing.
     expect(values).toBeGreaterThan(runs * 200);
     expect(absences).toBeGreaterThan(runs * 100);
+  }, 120_000);
+
+  it('matches the texts that RE2 matches, whatever the pattern', async () => {
+    const cases = fc.tuple(
+      fc.array(randomPatterns, { minLength: 100, maxLength: 100 }),
+      fc.array(matchedTexts, { minLength: 12, maxLength: 12 }),
+    );
+    let taken = 0;
+    await fc.assert(
+      fc.asyncProperty(cases, async ([patterns, texts]) => {
+        const known = patterns.flatMap((pattern) => {
+          const said = postgresPattern(pattern);
+          return said === undefined ? [] : [{ pattern, said, re2: RE2JS.compile(pattern) }];
+        });
+        taken += known.length;
+        const list = known.map(({ said }) => `t collate "C" ~ ${quoteLiteral(said)}`);
+        const { rows: answers } = await client.query({
+          text: `select ${list.join(', ')} from unnest($1::text[]) with ordinality as u (t, n) order by n`,
+          values: [texts],
+          rowMode: 'array',
+        });
+        for (const [n, text] of texts.entries()) {
+          for (const [at, { pattern, said, re2 }] of known.entries()) {
+            const here = re2.matcher(text).find();
+            expect(answers[n]?.[at], JSON.stringify({ pattern, said, text, here })).toBe(here);
+          }
+        }
+      }),
+      { numRuns: runs, endOnFailure: true },
+    );
+    expect(taken).toBeGreaterThan(runs * 50);
   }, 120_000);
 });

@@ -288,3 +288,78 @@ export function expressions(type: string, depth: number): fc.Arbitrary<string> {
 }
 
 export const expressionTypes = Object.keys(forms);
+
+const atoms = fc.oneof(
+  fc.constantFrom(
+    'a',
+    'b',
+    'ä',
+    '\u{1f600}',
+    '.',
+    '\\d',
+    '\\w',
+    '\\s',
+    '\\.',
+    '\\\\',
+    "'",
+    '-',
+    ' ',
+    '/',
+    '@',
+  ),
+  fc.constantFrom(
+    '[ab]',
+    '[^a]',
+    '[a-c-]',
+    '[\\w.]',
+    '[^\\d]',
+    '[\\]a]',
+    '[ä-ü]',
+    '[.*]',
+    '[^\\s\\-]',
+  ),
+);
+const counts = fc.constantFrom('', '', '', '*', '+', '?', '{2}', '{1,}', '{0,2}');
+
+/** Patterns of RE2, most of which Postgres takes too. */
+export const randomPatterns: fc.Arbitrary<string> = fc.letrec<{
+  alternatives: string;
+  part: string;
+}>((tie) => ({
+  part: fc.oneof(
+    { weight: 5, arbitrary: fc.tuple(atoms, counts).map(([atom, count]) => atom + count) },
+    { weight: 1, arbitrary: fc.constantFrom('^', '$') },
+    {
+      weight: 2,
+      arbitrary: fc
+        .tuple(fc.constantFrom('(', '(?:'), tie('alternatives'), counts)
+        .map(([open, inside, count]) => `${open}${inside})${count}`),
+    },
+  ),
+  alternatives: fc.oneof(
+    { depthSize: 'small' },
+    fc.array(tie('part'), { minLength: 1, maxLength: 3 }).map((parts) => parts.join('')),
+    fc.tuple(tie('part'), tie('alternatives')).map(([a, b]) => `${a}|${b}`),
+  ),
+})).alternatives;
+
+export const matchedTexts = fc.oneof(
+  fc.constantFrom(
+    '',
+    'a',
+    'ab',
+    'a\nb',
+    '\n',
+    '12',
+    'a-b',
+    '\u{1f600}',
+    'ä',
+    ' .',
+    '\u0660',
+    '\u00a0',
+  ),
+  fc.string({
+    unit: fc.constantFrom('a', 'b', 'c', 'ä', '\u{1f600}', '1', '.', '-', '\n', ' ', '\\', "'"),
+    maxLength: 6,
+  }),
+);

@@ -254,3 +254,64 @@ describe('admission › this release', () => {
     }
   });
 });
+
+describe('admission › expressions', () => {
+  const fields = [
+    { name: 'starts', type: 'datetime', required: true },
+    { name: 'ends', type: 'datetime' },
+    { name: 'count', type: 'integer' },
+    { name: 'tags', type: 'string[]' },
+  ] as const;
+  const withRule = (rule: string) =>
+    thing({ fields: [...fields], validations: [{ type: 'cel', rule }] });
+
+  it('refuses what has no types, what is no condition and what cannot be kept', () => {
+    const first = (rule: string) => admitNew(withRule(rule)).problems[0];
+    expect(first('self.end > self.starts')).toMatchObject({
+      pointer: '/spec/validations/0/rule',
+      rule: 'cel',
+      message: 'self has no field "end". (line 1, column 5)',
+      hint: expect.stringContaining('starts, ends, count'),
+    });
+    expect(first('self.count + 1')).toMatchObject({ rule: 'cel' });
+    expect(first('self.count > "1"')).toMatchObject({ rule: 'cel' });
+    expect(first('old.count != self.count')).toMatchObject({
+      rule: 'not-in-this-release',
+      message: expect.stringContaining('it uses old'),
+    });
+    expect(first('"admin" in actor.roles')).toMatchObject({ rule: 'not-in-this-release' });
+    expect(first('self.tags.all(t, t != "")')).toMatchObject({ rule: 'not-in-this-release' });
+    expect(first('has(self.ends) && self.ends > self.starts')).toBe(undefined);
+  });
+
+  it('warns of a rule that a null breaks', () => {
+    const warnings = (rule: string) => admitNew(withRule(rule)).warnings.join('\n');
+    expect(warnings('self.ends > self.starts')).toContain('refuses records without ends');
+    expect(warnings('!has(self.ends) || self.ends > self.starts')).not.toContain('refuses records');
+    expect(warnings('self.ends == null || self.ends > self.starts')).not.toContain('refuses');
+  });
+
+  it('holds a backfill against the record as it was, and judges it once', () => {
+    const name = { name: 'name', type: 'string' } as const;
+    const before = thing({ fields: [name] });
+    const after = thing({
+      fields: [{ name: 'first', type: 'string', backfill: 'has(self.name) ? self.name : "?"' }],
+    });
+    const known = [...acme, before];
+    expect(problemsOf(after, known)).toEqual([]);
+    expect(problemsOf(after, [...acme, after])).toEqual([]);
+    expect(problemsOf(after, acme)).toContain('/spec/fields/0/backfill cel');
+    const wrong = thing({ fields: [name, { name: 'n', type: 'integer', backfill: 'self.name' }] });
+    expect(problemsOf(wrong, known)).toEqual(['/spec/fields/1/backfill cel']);
+  });
+
+  it('takes a condition of an index over system columns too', () => {
+    const index = (where: string) =>
+      thing({ fields: [...fields], indexes: [{ fields: [{ name: 'count' }], where }] });
+    expect(problemsOf(index('self.deleted_at == null'))).toEqual([]);
+    expect(problemsOf(index('self.tags'))).toEqual(['/spec/indexes/0/where cel']);
+    expect(problemsOf(index('self.tags.exists(t, t == "a")'))).toEqual([
+      '/spec/indexes/0/where not-in-this-release',
+    ]);
+  });
+});
