@@ -111,10 +111,10 @@ describe('migrating', () => {
       const applied = await Promise.all([1, 2, 3].map(() => migrate(urls)));
       expect(applied.filter((names) => names.length > 0)).toHaveLength(1);
     });
-    const forget = `delete from platform.migrations where name = '0012_schema_versions.sql'`;
+    const forget = `delete from platform.migrations where name = '0020_deletes_and_versions.sql'`;
     await superuser.query(forget);
     const again = await Promise.all([1, 2, 3].map(() => migrate({ url: database.operatorUrl })));
-    expect(again.flat()).toEqual(['0012_schema_versions.sql']);
+    expect(again.flat()).toEqual(['0020_deletes_and_versions.sql']);
     expect(await dumpCatalogue(pool)).toBe(dump);
   });
 
