@@ -76,8 +76,9 @@ go_install() {
 export -f go_install
 export cache temporalVersion
 
-# For tests only: the API server, and kubectl where the machine has none.
+# For tests only: the API server, and kubectl where the machine has none. etcd comes with the system.
 install_kubernetes() {
+  has etcd || refuse 'etcd is missing: install it (`apt-get install etcd-server`); the tests run a Kubernetes API on it.'
   local missing=()
   for command in kube-apiserver kubectl; do
     has "$command" || [ -x "$cache/bin/$command" ] || missing+=("$command")

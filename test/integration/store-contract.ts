@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Resource } from '../../src/contract/kinds.ts';
 import { finalizer } from '../../src/contract/names.ts';
@@ -190,11 +191,64 @@ export function describeStore(name: string, prepare: () => Promise<StoreGround>)
 
     it('admits concurrent applies one after the other, so that a quota holds', async () => {
       await store.apply([organisation('acme', { resourceQuotas: { maxSchemas: 10 } })]);
+      // Two processes, for all that the stores know.
+      const stores = [store, await ground.open()];
       const outcomes = await Promise.allSettled(
-        Array.from({ length: 50 }, (_, i) => store.apply([thing(`thing-${i}`)])),
+        Array.from({ length: 50 }, (_, i) => stores[i % 2]!.apply([thing(`thing-${i}`)])),
       );
       expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(10);
       expect(await store.list({ kind: 'SchemaDefinition' })).toHaveLength(10);
+    });
+
+    it('knows who asked for the spec as it is', async () => {
+      const labelled = thing('a');
+      const labels = { team: 'x' };
+      const steps: [Resource, string][] = [
+        [thing('a'), 'alice'],
+        [{ ...labelled, metadata: { ...labelled.metadata, labels } }, 'bob'],
+        [thing('a', 'new'), 'carol'],
+      ];
+      const named: unknown[] = [];
+      for (const [manifest, actor] of steps) {
+        await store.apply([manifest], { actor });
+        named.push(await store.findRequester(thingKey('a')));
+      }
+      expect(named).toEqual(['alice', 'alice', 'carol']);
+      expect(await store.findRequester(thingKey('missing'))).toBeUndefined();
+      // It is not part of what a person wrote, nor of what they read and write back.
+      expect((await store.find(thingKey('a')))?.metadata.annotations).toBeUndefined();
+    });
+
+    it('counts resources by kind and phase, and those that wait for a reconcile', async () => {
+      await store.apply([thing('a'), thing('b'), thing('c', 'old')]);
+      await store.patchStatus(thingKey('a'), { phase: 'Ready', observedGeneration: 1 });
+      await store.patchStatus(thingKey('c'), { phase: 'Ready', observedGeneration: 1 });
+      await store.apply([thing('c', 'new')]);
+      const counted = (await store.count()).filter(({ kind }) => kind === 'SchemaDefinition');
+      expect(counted).toHaveLength(2);
+      expect(counted).toContainEqual({
+        ...{ kind: 'SchemaDefinition', phase: 'Ready', resources: 2, waiting: 1 },
+      });
+      expect(counted).toContainEqual({
+        ...{ kind: 'SchemaDefinition', phase: 'Pending', resources: 1, waiting: 1 },
+      });
+    });
+
+    it('writes a status only to the resource that it is about', async () => {
+      const [first] = await store.apply([thing('a')]);
+      const { uid, resourceVersion } = first!.resource.metadata;
+      await store.patchStatus(
+        thingKey('a'),
+        { phase: 'Pending' },
+        { uid: uid!, resourceVersion: resourceVersion! },
+      );
+      await store.patchStatus(
+        thingKey('a'),
+        { phase: 'Failed' },
+        { resourceVersion: resourceVersion! },
+      );
+      await store.patchStatus(thingKey('a'), { phase: 'Failed' }, { uid: randomUUID() });
+      expect((await store.find(thingKey('a')))?.status).toEqual({ phase: 'Pending' });
     });
 
     it('lists in a stable order, by kind and by namespace', async () => {

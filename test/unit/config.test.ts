@@ -49,6 +49,22 @@ describe('configuration', () => {
     expect(problemsOf({})).toEqual({ VELOCITY_DATABASE_URL: 'is required' });
   });
 
+  it('takes resources from Postgres unless a cluster is named', () => {
+    const env = { VELOCITY_DATABASE_URL: url, VELOCITY_RESOURCES: 'kubernetes' };
+    expect(readConfig({ VELOCITY_DATABASE_URL: url }).resources).toEqual({ store: 'postgres' });
+    expect(readConfig({ ...env, VELOCITY_KUBECONFIG: '/k' }).resources).toEqual({
+      ...{ store: 'kubernetes', kubeconfig: '/k', namespace: undefined },
+    });
+    expect(readConfig({ ...env, KUBERNETES_SERVICE_HOST: '10.0.0.1' }).resources).toEqual({
+      ...{ store: 'kubernetes', kubeconfig: undefined, namespace: undefined },
+    });
+    expect(Object.keys(problemsOf(env))).toEqual(['VELOCITY_KUBECONFIG']);
+    const misnamed = { ...env, VELOCITY_KUBECONFIG: '/k', VELOCITY_KUBERNETES_NAMESPACE: 'A b' };
+    expect(Object.keys(problemsOf(misnamed))).toEqual(['VELOCITY_KUBERNETES_NAMESPACE']);
+    const unknown = { VELOCITY_DATABASE_URL: url, VELOCITY_RESOURCES: 'etcd' };
+    expect(Object.keys(problemsOf(unknown))).toEqual(['VELOCITY_RESOURCES']);
+  });
+
   it('never repeats a secret', () => {
     const wrong = {
       VELOCITY_DATABASE_URL: 'mysql://u:s3cret@h/x',

@@ -40,6 +40,8 @@ export async function startProcesses(
         VELOCITY_PORT: String(ports.api),
         // Three processes cannot share a port; the API serves its figures on its own.
         VELOCITY_METRICS_PORT: '',
+        // The folder is applied to Postgres, whatever the shell was set up for.
+        VELOCITY_RESOURCES: 'postgres',
       },
     });
   await console.step('API, operator, worker', async () => {
