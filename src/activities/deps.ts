@@ -1,3 +1,4 @@
+import type { KubernetesClient } from '../resources/kubernetes/client.ts';
 import type { ResourceStore } from '../resources/store.ts';
 import type { Pool } from '../store/pool.ts';
 
@@ -6,6 +7,8 @@ export interface ActivityDeps {
   readonly store: ResourceStore;
   /** Logs in as velocity_operator. */
   readonly pool: Pool;
+  /** Undefined: Velocity does not run in a cluster. */
+  readonly cluster?: KubernetesClient | undefined;
   now(): Date;
   /** 0 ≤ n < 1; spreads retries. */
   random(): number;
