@@ -14,6 +14,7 @@ import { describeVersions } from './sql/describe-versions.ts';
 import { setPlanState } from './sql/schema-plans.ts';
 import { replaceReferences } from './sql/schema-references.ts';
 import { insertRevision, lockRevisions } from './sql/schema-revisions.ts';
+import { findOpenMigration } from './sql/version-migrations.ts';
 
 export interface Activation {
   readonly ref: ResourceRef;
@@ -51,6 +52,7 @@ export async function activateRevision(
     const served = await findActiveRevisions(tx, [ref]);
     const active = served.find(({ spec }) => spec.version === version);
     if (active?.generation === generation) return active.revision;
+    if ((await findOpenMigration(tx, ref)) !== undefined) return undefined;
     if (plan.hash !== planHash || active?.revision !== gathered.active?.revision) return undefined;
     const { spec } = schema;
     const { namespace, name } = ref;

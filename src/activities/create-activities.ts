@@ -1,5 +1,3 @@
-import type { ResourceRef } from '../contract/names.ts';
-import type { Outcome } from '../contract/outcome.ts';
 import { abandonSchemaChange } from './abandon-schema-change.ts';
 import {
   provisionApiKey,
@@ -19,7 +17,6 @@ import type { Job } from './durable.ts';
 import { durable } from './durable.ts';
 import { ensureHistoryPartitions, ensureRecordPartitions } from './ensure-partitions.ts';
 import { examineResource } from './examine-resource.ts';
-import { keepApiDeployments } from './keep-api-deployments.ts';
 import { planSchemaChange } from './plan-schema-change.ts';
 import { reportFailure } from './report-failure.ts';
 import { closeRoute, dropSchema } from './retire-schema.ts';
@@ -29,6 +26,12 @@ import {
   retireApplication,
   retireOrganisation,
 } from './tenant-activities.ts';
+import { abandonMigration } from './versions/abandon-migration.ts';
+import { copyRecords } from './versions/copy-records.ts';
+import { cutOver, finishMigration } from './versions/cut-over.ts';
+import { keepInStep } from './versions/keep-in-step.ts';
+import { openMigration } from './versions/open-migration.ts';
+import { checkRecords, compareRecords } from './versions/verify-migration.ts';
 
 export type Activities = ReturnType<typeof createActivities>;
 
@@ -46,10 +49,10 @@ export function createActivities(deps: ActivityDeps) {
     reportFailure: bind(reportFailure),
     provisionOrganisation: bind(provisionOrganisation),
     retireOrganisation: bind(retireOrganisation),
-    provisionApplication: bind(deploying(provisionApplication)),
-    retireApplication: bind(deploying(retireApplication)),
-    provisionDomain: bind(deploying(provisionDomain)),
-    retireDomain: bind(deploying(retireDomain)),
+    provisionApplication: bind(provisionApplication),
+    retireApplication: bind(retireApplication),
+    provisionDomain: bind(provisionDomain),
+    retireDomain: bind(retireDomain),
     provisionAuthStrategy: bind(provisionAuthStrategy),
     retireAuthStrategy: bind(retireAuthStrategy),
     provisionRoleBinding: bind(provisionRoleBinding),
@@ -66,18 +69,15 @@ export function createActivities(deps: ActivityDeps) {
     checkDriftPage: bind(checkDriftPage),
     ensureHistoryPartitions: bind(ensureHistoryPartitions),
     ensureRecordPartitions: bind(ensureRecordPartitions),
-    keepApiDeployments: bind((all, _changed: ResourceRef) => keepApiDeployments(all)),
+    openMigration: bind(openMigration),
+    checkRecords: bind(checkRecords),
+    copyRecords: bind(copyRecords),
+    compareRecords: bind(compareRecords),
+    keepInStep: bind(keepInStep),
+    cutOver: bind(cutOver),
+    finishMigration: bind(finishMigration),
+    abandonMigration: bind(abandonMigration),
     closeRoute: bind(closeRoute),
     dropSchema: bind(dropSchema),
   } satisfies Record<string, (input: never) => Promise<unknown>>;
-}
-
-type OnResource = (deps: ActivityDeps, ref: ResourceRef) => Promise<Outcome>;
-
-/** In a cluster an application or a domain may have an API of its own, which changes with it. */
-function deploying(activity: OnResource): OnResource {
-  return async (deps, ref) => {
-    const outcome = await activity(deps, ref);
-    return deps.cluster === undefined ? outcome : { ...outcome, deploys: true };
-  };
 }

@@ -1,5 +1,5 @@
-import type { KubernetesClient } from '../resources/kubernetes/client.ts';
 import type { ResourceStore } from '../resources/store.ts';
+import type { ListenTo } from '../store/listen.ts';
 import type { Pool } from '../store/pool.ts';
 
 /** What activities work with; the same for all of them, made once by the worker. */
@@ -7,8 +7,7 @@ export interface ActivityDeps {
   readonly store: ResourceStore;
   /** Logs in as velocity_operator. */
   readonly pool: Pool;
-  /** Undefined: Velocity does not run in a cluster. */
-  readonly cluster?: KubernetesClient | undefined;
+  readonly listenTo: ListenTo;
   now(): Date;
   /** 0 ≤ n < 1; spreads retries. */
   random(): number;

@@ -14,6 +14,7 @@ import { gone, keyOf } from './find-resource.ts';
 import type { GatheredSchema } from './gather-schema.ts';
 import { gatherSchema } from './gather-schema.ts';
 import { decidePlan, findPlans, putPlan, setPlanState } from './sql/schema-plans.ts';
+import { findOpenMigration } from './sql/version-migrations.ts';
 
 /** Steps of a plan, in the order that they are applied in before the activation. */
 export interface StepBatch {
@@ -43,6 +44,12 @@ export async function planSchemaChange(deps: ActivityDeps, ref: ResourceRef): Pr
   const gathered = await gatherSchema(deps, ref);
   if (gathered === undefined) return { next: 'nothing', outcome: gone };
   const { schema, missing, plan } = gathered;
+  const moving = await findOpenMigration(deps.pool, ref);
+  if (moving !== undefined && moving.state !== 'requested') {
+    const message = `records move from ${moving.fromVersion} to ${moving.toVersion}; it is planned when they have`;
+    const waits = { phase: 'Pending', reason: 'MigrationRunning', message } as const;
+    return { next: 'nothing', outcome: await concludeNotReady(deps, schema, waits) };
+  }
   await supersedeOthers(deps, ref, gathered);
   if (missing.length > 0) {
     const message = `refers to ${missing.join(', ')}, which is not served yet`;

@@ -19,6 +19,7 @@ import { forgetDrift } from './sql/drift.ts';
 import { replaceReferences } from './sql/schema-references.ts';
 import { reviveRevisions, supersedeRevisions } from './sql/schema-revisions.ts';
 import { forgetVersions } from './sql/schema-versions.ts';
+import { findOpenMigration } from './sql/version-migrations.ts';
 
 export type Closed =
   | { readonly next: 'drop' }
@@ -108,12 +109,16 @@ async function findRefusal(tx: Transaction, retiring: Retiring): Promise<Refusal
     referrers.push(...(await findReferrers(tx, { pgNamespace, pgTable }, pgTables)));
     if (!confirmed) records += await countLiveRecords(tx, { pgNamespace, pgTable });
   }
+  const { namespace, name } = schema.metadata;
+  if ((await findOpenMigration(tx, { namespace, name })) !== undefined) {
+    const message = 'its records are moving from one version to another; cancel that first';
+    return { reason: 'MigrationRunning', message };
+  }
   if (referrers.length > 0) {
     const message = `delete what refers to it first: ${referrers.join(', ')}`;
     return { reason: 'Referenced', message };
   }
   if (records === 0) return undefined;
-  const { name, namespace } = schema.metadata;
   const count = records > countedMax ? `more than ${countedMax}` : String(records);
   return {
     reason: 'HoldsRecords',

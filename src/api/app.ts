@@ -17,10 +17,10 @@ import { addDocsRoutes } from './routes/docs.ts';
 import { addObjectRoutes } from './routes/objects.ts';
 import { addOpenApiRoute } from './routes/openapi.ts';
 import { addPlatformStatusRoutes } from './routes/platform-status.ts';
-import { addRecordHistoryRoute } from './routes/record-history.ts';
 import { addRecordRoutes } from './routes/records.ts';
 import { addSchemaDriftRoutes } from './routes/schema-drift.ts';
 import { addSchemaPlanRoutes } from './routes/schema-plans.ts';
+import { addSchemaVersionRoutes } from './routes/schema-versions.ts';
 import { addWorkflowRoute } from './routes/workflows.ts';
 
 /** A client that sends nothing for this long is cut off; the longest upload is 16 MiB. */
@@ -63,9 +63,9 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   addApiKeyRoutes(app, deps);
   addSchemaPlanRoutes(app, deps);
   addSchemaDriftRoutes(app, deps);
+  addSchemaVersionRoutes(app, deps);
   addWorkflowRoute(app, deps);
   addRecordRoutes(app, deps);
-  addRecordHistoryRoute(app, deps);
   refuseOtherMethods();
   return app;
 }

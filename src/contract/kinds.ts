@@ -1202,7 +1202,7 @@ export interface VersionMigration {
   /** Version that takes them over. */
   to: string;
   /** How far it is. */
-  state: 'copying' | 'inStep' | 'done' | 'failed' | 'cancelled';
+  state: 'requested' | 'copying' | 'inStep' | 'undoing' | 'done' | 'failed' | 'cancelled';
   /** Records taken over so far. */
   copied?: number;
   /** Records to take over, as Postgres estimates them. */

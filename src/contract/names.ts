@@ -2,11 +2,7 @@
 
 export const apiVersion = 'velocity.sh/v1';
 
-export const taskQueues = {
-  control: 'velocity-control',
-  /** What changes the cluster itself: served by workers that run in one. */
-  kubernetes: 'velocity-kubernetes',
-} as const;
+export const taskQueues = { control: 'velocity-control' } as const;
 
 /** Workflow types; the value is the exported function's name in src/workflows. */
 export const reconcilers = {
@@ -35,8 +31,28 @@ export function reconcileWorkflowId(ref: ResourceRef): string {
 /** Sent with every start; tells a running reconcile that its resource has changed meanwhile. */
 export const specChangedSignal = 'specChanged';
 
-/** Postgres NOTIFY channels. Resources: payload `kind/namespace/name`. Registry: no payload. */
-export const channels = { resources: 'velocity_resources', registry: 'velocity_registry' } as const;
+/** Workflows that somebody asks for, by the name that requests call them. */
+export const requestedWorkflows = { migrateVersion: 'migrate-version' } as const;
+
+export type RequestedWorkflow = keyof typeof requestedWorkflows;
+
+export function requestedWorkflowId(workflow: RequestedWorkflow, ref: ResourceRef): string {
+  return `${requestedWorkflows[workflow]}/${ref.namespace}/${ref.name}`;
+}
+
+/** Sent with every start that somebody asked for. */
+export const workflowRequestedSignal = 'requested';
+
+/**
+ * Postgres NOTIFY channels. Resources: payload `kind/namespace/name`. Outbox: `namespace.table`.
+ * Registry and requests for workflows: no payload.
+ */
+export const channels = {
+  resources: 'velocity_resources',
+  registry: 'velocity_registry',
+  outbox: 'velocity_outbox',
+  workflowRequests: 'velocity_workflow_requests',
+} as const;
 
 /** Holds a resource until what it created is gone. */
 export const finalizer = 'velocity.sh/provisioned';

@@ -8,6 +8,4 @@ export interface Outcome {
   readonly reason: string;
   /** A sentence, for people. */
   readonly message: string;
-  /** In a cluster: the deployments of the API may have to change now. */
-  readonly deploys?: true;
 }

@@ -1,8 +1,14 @@
 import type { Client, Connection } from '@temporalio/client';
 import { WorkflowIdConflictPolicy, WorkflowNotFoundError } from '@temporalio/client';
 import type { Resource } from '../contract/kinds.ts';
-import type { ResourceRef } from '../contract/names.ts';
-import { reconcileWorkflowId, specChangedSignal, taskQueues } from '../contract/names.ts';
+import type { RequestedWorkflow, ResourceRef } from '../contract/names.ts';
+import {
+  reconcileWorkflowId,
+  requestedWorkflowId,
+  specChangedSignal,
+  taskQueues,
+  workflowRequestedSignal,
+} from '../contract/names.ts';
 import type { ResourceStore } from '../resources/store.ts';
 import { describePlace, ensureSearchAttributes } from './search-attributes.ts';
 
@@ -17,6 +23,15 @@ export interface WorkflowStarter {
    * is not as it was given, so a run may have done it meanwhile; look at it again.
    */
   start(workflow: string, resource: Resource): Promise<boolean>;
+  /** Starts one that somebody asked for, or tells the one that runs that it is asked for again. */
+  startRequested(workflow: RequestedWorkflow, resource: Resource): Promise<void>;
+}
+
+/** A workflow by its type, id and the signal that it is told by. */
+interface Told {
+  readonly workflow: string;
+  readonly workflowId: string;
+  readonly signal: string;
 }
 
 export interface StarterOptions {
@@ -55,37 +70,50 @@ export function createWorkflowStarter(options: StarterOptions): WorkflowStarter 
     if (await tellRunning(reconcileWorkflowId({ kind, namespace: within, name }))) return true;
     const now = await store.find({ kind, namespace: within, name });
     if (now?.metadata.resourceVersion !== metadata.resourceVersion) return false;
-    await startOrTell(workflow, resource);
+    const workflowId = reconcileWorkflowId(refOf(resource));
+    await startOrTell({ workflow, workflowId, signal: specChangedSignal }, resource);
     return true;
   };
 
-  const startOrTell = async (workflow: string, resource: Resource): Promise<void> => {
+  const startOrTell = async (
+    { workflow, workflowId, signal }: Told,
+    resource: Resource,
+  ): Promise<void> => {
     searchable ??= (await ensureSearchAttributes(connection, namespace)).missing.length === 0;
     const { kind, metadata } = resource;
-    const ref: ResourceRef = { kind, namespace: metadata.namespace, name: metadata.name };
+    const ref = refOf(resource);
     await client.workflow.signalWithStart(workflow, {
-      workflowId: reconcileWorkflowId(ref),
+      workflowId,
       workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
       taskQueue: taskQueues.control,
       workflowTaskTimeout: workflowTaskTimeoutMs,
       args: [ref],
-      signal: specChangedSignal,
+      signal,
       signalArgs: [],
       staticSummary: `${kind} ${metadata.namespace}/${metadata.name}`,
       ...(searchable ? { typedSearchAttributes: await describePlace(store, resource) } : {}),
     });
   };
 
+  const inTime = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await connection.withDeadline(Date.now() + startWithinMs, work);
+    } catch (error) {
+      searchable = undefined;
+      throw error;
+    }
+  };
+
   return {
-    start: async (workflow, resource) => {
-      try {
-        return await connection.withDeadline(Date.now() + startWithinMs, () =>
-          start(workflow, resource),
-        );
-      } catch (error) {
-        searchable = undefined;
-        throw error;
-      }
+    start: (workflow, resource) => inTime(() => start(workflow, resource)),
+    startRequested: (workflow, resource) => {
+      const workflowId = requestedWorkflowId(workflow, refOf(resource));
+      const told = { workflow, workflowId, signal: workflowRequestedSignal };
+      return inTime(() => startOrTell(told, resource));
     },
   };
+}
+
+function refOf({ kind, metadata }: Resource): ResourceRef {
+  return { kind, namespace: metadata.namespace, name: metadata.name };
 }

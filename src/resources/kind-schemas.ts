@@ -1480,7 +1480,10 @@ export const kindSchemas = {
       properties: {
         from: { type: 'string', maxLength: 10 },
         to: { type: 'string', maxLength: 10 },
-        state: { type: 'string', enum: ['copying', 'inStep', 'done', 'failed', 'cancelled'] },
+        state: {
+          type: 'string',
+          enum: ['requested', 'copying', 'inStep', 'undoing', 'done', 'failed', 'cancelled'],
+        },
         copied: { type: 'integer', minimum: 0 },
         records: { type: 'integer', minimum: 0 },
         message: { type: 'string', maxLength: 4096 },

@@ -148,6 +148,11 @@ export function historyTableName(object: string, version: string): string {
   return postgresName(object, version, 'history');
 }
 
+/** Changes of the record table, for those who follow it; there only while somebody does. */
+export function outboxTableName(object: string, version: string): string {
+  return postgresName(object, version, 'outbox');
+}
+
 function compileField(
   spec: Field,
   findSpec: (path: string) => SchemaDefinitionSpec | undefined,

@@ -70,3 +70,21 @@ async function listenOnce(options: ListenOptions, connected: () => void): Promis
     await client.end().catch(() => {});
   }
 }
+
+/** Waits for one channel's notifications until the signal; `wake` is called also where one may be missed. */
+export type ListenTo = (channel: string, wake: () => void, signal: AbortSignal) => Promise<void>;
+
+export function createListenTo(
+  connectionString: string,
+  onDisconnected: (cause: unknown) => void = () => undefined,
+): ListenTo {
+  return (channel, wake, signal) =>
+    listen({
+      connectionString,
+      channels: [channel],
+      onNotification: wake,
+      onConnected: wake,
+      onDisconnected,
+      signal,
+    });
+}

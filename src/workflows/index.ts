@@ -1,5 +1,6 @@
 export { detectDrift } from './detect-drift.ts';
 export { maintainPartitions } from './maintain-partitions.ts';
+export { migrateVersion } from './migrate-version.ts';
 export { reconcileApiKey } from './reconcile-api-key.ts';
 export { reconcileApplication } from './reconcile-application.ts';
 export { reconcileAuthStrategy } from './reconcile-auth-strategy.ts';

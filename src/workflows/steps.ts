@@ -1,8 +1,5 @@
 import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities/create-activities.ts';
-import type { ResourceRef } from '../contract/names.ts';
-import { taskQueues } from '../contract/names.ts';
-import type { Outcome } from '../contract/outcome.ts';
 
 /** Activities heartbeat every second: a worker that was killed is missed after this. */
 const heartbeatTimeout = '5 seconds';
@@ -22,31 +19,22 @@ export const steps = proxyActivities<Activities>({
   retry,
 });
 
+type LongStep =
+  | 'applySchemaSteps'
+  | 'backfillRecords'
+  | 'checkRecords'
+  | 'copyRecords'
+  | 'compareRecords'
+  | 'keepInStep'
+  | 'abandonMigration';
+
 /**
  * Steps that may read a whole table: an index over a hundred million rows takes hours. A cancelled
  * one is waited for, so that nothing is taken down while it is still being built.
  */
-export const longSteps = proxyActivities<Pick<Activities, 'applySchemaSteps' | 'backfillRecords'>>({
+export const longSteps = proxyActivities<Pick<Activities, LongStep>>({
   startToCloseTimeout: '12 hours',
   heartbeatTimeout,
   retry,
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
-
-/** Steps that change the cluster itself, in a worker that may. */
-const clusterSteps = proxyActivities<Pick<Activities, 'keepApiDeployments'>>({
-  taskQueue: taskQueues.kubernetes,
-  startToCloseTimeout: '1 minute',
-  scheduleToCloseTimeout: '1 hour',
-  heartbeatTimeout,
-  retry,
-});
-
-/** Where an application or a domain is given an API of its own: after it has become what it is. */
-export async function thenDeploy(
-  ref: ResourceRef,
-  { deploys, ...outcome }: Outcome,
-): Promise<Outcome> {
-  if (deploys === true) await clusterSteps.keepApiDeployments(ref);
-  return outcome;
-}

@@ -40,7 +40,7 @@ it('a backfill tells the status how far it is, once a slice, and goes on from th
     nowMs += 15_000;
     return new Date(nowMs);
   };
-  const deps = { store, pool: api.operator, now, random: Math.random };
+  const deps = { ...api.activities, store, now };
   const ref = { kind: 'SchemaDefinition', namespace: api.tenant.namespace, name: 'item' } as const;
   const wider = { name: 'amount', type: 'decimal', precision: 30, scale: 2 };
   await kept.apply([api.tenant.schema('item', { fields: [wider] })]);

@@ -2,7 +2,6 @@ import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkSchemaDrift } from '../../src/activities/drift/check-drift.ts';
 import type { SchemaDefinition } from '../../src/contract/kinds.ts';
-import { openPostgresStore } from '../../src/resources/postgres/postgres-store.ts';
 import type { TestApi } from './api/test-api.ts';
 import { openTestApi } from './api/test-api.ts';
 import { connect, trailOf } from './records/trail.ts';
@@ -58,12 +57,7 @@ async function say(verb: string, name: string, payload?: object, key = api.admin
 /** As the schedule does. */
 async function schemaNow(name: string): Promise<SchemaDefinition> {
   const ref = { kind: 'SchemaDefinition', namespace: api.tenant.namespace, name } as const;
-  const store = openPostgresStore({
-    pool: api.operator,
-    connectionString: api.database.operatorUrl,
-  });
-  const deps = { store, pool: api.operator, now: () => new Date(), random: Math.random };
-  await checkSchemaDrift(deps, ref);
+  await checkSchemaDrift(api.activities, ref);
   return (await api.deps.resources.find(ref)) as SchemaDefinition;
 }
 

@@ -1,5 +1,6 @@
 import { openPostgresStore } from '../../src/resources/postgres/postgres-store.ts';
 import { dumpCatalogue } from '../../src/store/catalogue-dump.ts';
+import { createListenTo } from '../../src/store/listen.ts';
 import { openPool } from '../../src/store/pool.ts';
 import { testTenant } from './manifests.ts';
 import { provision } from './provision.ts';
@@ -45,7 +46,8 @@ export async function dumpSampleCatalogue(operatorUrl: string): Promise<string> 
   const pool = openPool({ connectionString: operatorUrl, application: 'catalogue' });
   try {
     const store = openPostgresStore({ pool, connectionString: operatorUrl });
-    const activities = { store, pool, now: () => new Date(), random: Math.random };
+    const listenTo = createListenTo(operatorUrl);
+    const activities = { store, pool, listenTo, now: () => new Date(), random: Math.random };
     const applied = await store.apply([...tenant.base, ...sampleSchemas()]);
     for (const { resource } of applied) await provision(activities, resource);
     return await dumpCatalogue(pool);

@@ -8,6 +8,7 @@ import { planSchema } from '../../schema/plan-schema.ts';
 import type { ReferenceTarget } from '../../schema/schema-references.ts';
 import { columnTypesOf, planReferences } from '../../schema/schema-references.ts';
 import { watchDeletes } from '../../schema/table-ddl.ts';
+import { endWrites } from '../../schema/version-ddl.ts';
 import type { Pool } from '../../store/pool.ts';
 import { readTableShapes } from '../../store/table-shape.ts';
 
@@ -32,6 +33,7 @@ export function modelOf(
   frozen: boolean,
 ): Model {
   const { pgNamespace, pgTable, name } = revision;
+  const successor = revision.standing?.successor;
   const scratch = `velocity_expected_${digest(`${pgNamespace}.${pgTable}`).slice(0, 16)}`;
   const desired = { ...revision, name, pgNamespace: scratch };
   const own = schemaPath({ ...revision, version: revision.spec.version });
@@ -68,6 +70,9 @@ export function modelOf(
     }),
     ...steps.map(({ sql }) => sql),
     watchDeletes(quoteQualified(scratch, pgTable)),
+    ...(successor
+      ? [endWrites({ ...desired, pgTable, revision: revision.revision }, successor)]
+      : []),
   ];
   const madeBy = digest(JSON.stringify([statements, [...names]]));
   return { statements, madeBy, scratch, revision, targets: names };

@@ -33,7 +33,13 @@ const columns = `
   r.generation, r.plan_hash as "planHash",
   exists (select from platform.schema_freezes f where f.namespace = r.namespace and f.name = r.name) as frozen,
   exists (select from platform.schema_plans p
-           where p.namespace = r.namespace and p.name = r.name and p.state = 'applying') as changing,
+           where p.namespace = r.namespace and p.name = r.name and p.state = 'applying')
+    or exists (select from platform.version_migrations m
+                where m.namespace = r.namespace and m.name = r.name
+                  and m.state in ('copying', 'inStep', 'undoing')) as changing,
+  (select jsonb_build_object('state', v.state, 'successor', v.successor)
+     from platform.schema_versions v
+    where (v.namespace, v.name, v.version) = (r.namespace, r.name, r.version)) as standing,
   exists (select from platform.schema_references f
            where f.target_namespace = r.pg_namespace and f.target_table = r.pg_table) as referred,
   array(select distinct o.pg_role from platform.schema_references f

@@ -153,5 +153,17 @@ const administration: Record<string, JsonSchema> = {
       requestBody: optionalBody(reasonBody),
     }),
   },
+  '/api/platform/schemas/{namespace}/{name}/promote': {
+    post: operation('promoteSchema', 'Move the records of a schema to its newest version', {
+      parameters: [path('namespace'), path('name')],
+      requestBody: body({
+        type: 'object',
+        required: ['to'],
+        properties: { to: text, sunset: text, hold: { type: 'boolean' } },
+        additionalProperties: false,
+      }),
+      responses: { 202: json('The migration, which goes on by itself.') },
+    }),
+  },
   '/api/platform/workflows': { get: operation('workflows', 'Latest workflows') },
 };

@@ -50,7 +50,6 @@ export function* notActedUpon({ spec }: SchemaDefinition): Iterable<Finding> {
       'audit.reads',
       audit?.reads?.sensitiveFields === true || audit?.reads?.bulkThreshold !== undefined,
     ],
-    ['lifecycle.migrateFrom', lifecycle?.migrateFrom !== undefined],
     ['lifecycle.maxQueryCost', lifecycle?.maxQueryCost !== undefined],
   ];
   for (const [what, isDeclared] of declared) {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
 import { v7 as uuidv7 } from 'uuid';
+import type { ActivityDeps } from '../../../src/activities/deps.ts';
 import { buildApp } from '../../../src/api/app.ts';
 import type { AppDeps } from '../../../src/api/app-deps.ts';
 import { recordDenial } from '../../../src/audit/record-denial.ts';
@@ -11,6 +12,7 @@ import type { Observation } from '../../../src/observe.ts';
 import { createMetrics } from '../../../src/observe.ts';
 import { openPostgresStore } from '../../../src/resources/postgres/postgres-store.ts';
 import { openRegistry } from '../../../src/resources/registry/registry.ts';
+import { createListenTo } from '../../../src/store/listen.ts';
 import { openPipeline } from '../../../src/store/pipeline.ts';
 import type { Pool } from '../../../src/store/pool.ts';
 import { openPool } from '../../../src/store/pool.ts';
@@ -27,6 +29,8 @@ export interface TestApi {
   readonly database: TestDatabase;
   /** Logs in as velocity_operator. */
   readonly operator: Pool;
+  /** What the worker would work with, for tests that run activities themselves. */
+  readonly activities: ActivityDeps;
   readonly adminKey: string;
   readonly observed: Observation[];
   /** Address of a schema of the tenant. */
@@ -70,7 +74,12 @@ export async function openTestApi(given?: TestDatabase): Promise<TestApi> {
   const adminKey = await ensureBootstrapKey(operatorUrl, { env: 'test' });
   const tenant = testTenant(uniqueName('acme'));
   const store = openPostgresStore({ pool: operator, connectionString: operatorUrl });
-  const activities = { store, pool: operator, now: () => new Date(), random: Math.random };
+  const listenTo = createListenTo(operatorUrl);
+  const activities: ActivityDeps = {
+    ...{ store, pool: operator, listenTo },
+    now: () => new Date(),
+    random: Math.random,
+  };
 
   const api: TestApi = {
     app,
@@ -78,6 +87,7 @@ export async function openTestApi(given?: TestDatabase): Promise<TestApi> {
     tenant,
     database,
     operator,
+    activities,
     adminKey,
     observed,
     path: (object) => `/api/${tenant.organisation}/shop/sales/${object}/v1`,
