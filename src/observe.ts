@@ -46,6 +46,7 @@ export type Observation =
   // The webhook's: made or read anew, or left as they were because something was in the way.
   | { type: 'certificates.renewed' }
   | { type: 'certificates.failed'; cause: unknown }
+  | { type: 'deployments.failed'; cause: unknown }
   | { type: 'manifest.applied'; source: string; outcome: string; resource: string }
   | { type: 'manifest.refused'; source: string; message: string };
 
@@ -92,6 +93,7 @@ function levelOf(observation: Observation): LogLine['level'] {
     case 'registry.failed':
     case 'store.failed':
     case 'certificates.failed':
+    case 'deployments.failed':
       return 'error';
     case 'process.refused':
       return 'fatal';

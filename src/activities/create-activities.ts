@@ -1,3 +1,5 @@
+import type { ResourceRef } from '../contract/names.ts';
+import type { Outcome } from '../contract/outcome.ts';
 import { abandonSchemaChange } from './abandon-schema-change.ts';
 import {
   provisionApiKey,
@@ -17,6 +19,7 @@ import type { Job } from './durable.ts';
 import { durable } from './durable.ts';
 import { ensureHistoryPartitions, ensureRecordPartitions } from './ensure-partitions.ts';
 import { examineResource } from './examine-resource.ts';
+import { keepApiDeployments } from './keep-api-deployments.ts';
 import { planSchemaChange } from './plan-schema-change.ts';
 import { reportFailure } from './report-failure.ts';
 import { closeRoute, dropSchema } from './retire-schema.ts';
@@ -49,10 +52,10 @@ export function createActivities(deps: ActivityDeps) {
     reportFailure: bind(reportFailure),
     provisionOrganisation: bind(provisionOrganisation),
     retireOrganisation: bind(retireOrganisation),
-    provisionApplication: bind(provisionApplication),
-    retireApplication: bind(retireApplication),
-    provisionDomain: bind(provisionDomain),
-    retireDomain: bind(retireDomain),
+    provisionApplication: bind(deploying(provisionApplication)),
+    retireApplication: bind(deploying(retireApplication)),
+    provisionDomain: bind(deploying(provisionDomain)),
+    retireDomain: bind(deploying(retireDomain)),
     provisionAuthStrategy: bind(provisionAuthStrategy),
     retireAuthStrategy: bind(retireAuthStrategy),
     provisionRoleBinding: bind(provisionRoleBinding),
@@ -77,7 +80,18 @@ export function createActivities(deps: ActivityDeps) {
     cutOver: bind(cutOver),
     finishMigration: bind(finishMigration),
     abandonMigration: bind(abandonMigration),
+    keepApiDeployments: bind((all, _changed: ResourceRef) => keepApiDeployments(all)),
     closeRoute: bind(closeRoute),
     dropSchema: bind(dropSchema),
   } satisfies Record<string, (input: never) => Promise<unknown>>;
+}
+
+type OnResource = (deps: ActivityDeps, ref: ResourceRef) => Promise<Outcome>;
+
+/** In a cluster an application or a domain may have an API of its own, which changes with it. */
+function deploying(activity: OnResource): OnResource {
+  return async (deps, ref) => {
+    const outcome = await activity(deps, ref);
+    return deps.cluster === undefined ? outcome : { ...outcome, deploys: true };
+  };
 }

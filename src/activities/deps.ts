@@ -1,3 +1,4 @@
+import type { KubernetesClient } from '../resources/kubernetes/client.ts';
 import type { ResourceStore } from '../resources/store.ts';
 import type { ListenTo } from '../store/listen.ts';
 import type { Pool } from '../store/pool.ts';
@@ -8,6 +9,8 @@ export interface ActivityDeps {
   /** Logs in as velocity_operator. */
   readonly pool: Pool;
   readonly listenTo: ListenTo;
+  /** Undefined: Velocity does not run in a cluster. */
+  readonly cluster?: KubernetesClient | undefined;
   now(): Date;
   /** 0 ≤ n < 1; spreads retries. */
   random(): number;

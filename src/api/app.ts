@@ -17,6 +17,7 @@ import { addDocsRoutes } from './routes/docs.ts';
 import { addObjectRoutes } from './routes/objects.ts';
 import { addOpenApiRoute } from './routes/openapi.ts';
 import { addPlatformStatusRoutes } from './routes/platform-status.ts';
+import { addRecordHistoryRoute } from './routes/record-history.ts';
 import { addRecordRoutes } from './routes/records.ts';
 import { addSchemaDriftRoutes } from './routes/schema-drift.ts';
 import { addSchemaPlanRoutes } from './routes/schema-plans.ts';
@@ -66,6 +67,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   addSchemaVersionRoutes(app, deps);
   addWorkflowRoute(app, deps);
   addRecordRoutes(app, deps);
+  addRecordHistoryRoute(app, deps);
   refuseOtherMethods();
   return app;
 }

@@ -2,7 +2,11 @@
 
 export const apiVersion = 'velocity.sh/v1';
 
-export const taskQueues = { control: 'velocity-control' } as const;
+export const taskQueues = {
+  control: 'velocity-control',
+  /** What changes the cluster itself: served by workers that run in one. */
+  kubernetes: 'velocity-kubernetes',
+} as const;
 
 /** Workflow types; the value is the exported function's name in src/workflows. */
 export const reconcilers = {

@@ -8,4 +8,6 @@ export interface Outcome {
   readonly reason: string;
   /** A sentence, for people. */
   readonly message: string;
+  /** In a cluster: the deployments of the API may have to change now. */
+  readonly deploys?: true;
 }

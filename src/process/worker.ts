@@ -4,6 +4,7 @@ import { Client } from '@temporalio/client';
 import type { ActivityInterceptorsFactory, InjectedSinks } from '@temporalio/worker';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from '../activities/create-activities.ts';
+import { keepApiDeployments } from '../activities/keep-api-deployments.ts';
 import type { Config } from '../config.ts';
 import { readConfig } from '../config.ts';
 import { taskQueues } from '../contract/names.ts';
@@ -20,7 +21,8 @@ import { onStopSignals } from './stop-signals.ts';
 import { observeTemporalLog } from './temporal-log.ts';
 import { loadWorkflowBundle } from './workflow-bundle.ts';
 
-const queueNames = Object.keys(taskQueues) as (keyof typeof taskQueues)[];
+type QueueName = keyof typeof taskQueues;
+const queueNames = Object.keys(taskQueues) as QueueName[];
 
 /**
  * Workflow tasks are short and need the CPU; activities wait for Postgres. Sized for two cores. The
@@ -43,11 +45,12 @@ const forceMs = 20_000;
 
 /** A Temporal that lost its database has lost its schedules too, and says so to nobody. */
 const schedulesEveryMs = 300_000;
+const deploymentsEveryMs = 300_000;
 
 const reconnectFirstMs = 200;
 const reconnectLastMs = 5_000;
 
-/** `velocity worker [--queues control]`: runs workflows and activities until SIGTERM. */
+/** `velocity worker [--queues control,kubernetes]`: runs workflows and activities until SIGTERM. */
 export async function run(argv: string[]): Promise<number> {
   const queues = parseQueues(argv);
   if (queues instanceof Error) {
@@ -65,7 +68,7 @@ export async function run(argv: string[]): Promise<number> {
   });
   const closeMetrics = await serveMetrics({ config, metrics });
   try {
-    await runWorker({ config, observe, signal: stop.signal });
+    await runWorker({ config, observe, signal: stop.signal, queues });
   } finally {
     await closeMetrics();
     observe({ type: 'process.stopped' });
@@ -74,12 +77,12 @@ export async function run(argv: string[]): Promise<number> {
   return 0;
 }
 
-function parseQueues(argv: string[]): string[] | Error {
+function parseQueues(argv: string[]): QueueName[] | Error {
   try {
     const { values } = parseArgs({ args: argv, options: { queues: { type: 'string' } } });
     const queues = values.queues?.split(',') ?? queueNames;
     const unknown = queues.find((name) => !(queueNames as string[]).includes(name));
-    if (unknown === undefined) return queues;
+    if (unknown === undefined) return queues as QueueName[];
     return new Error(`there is no queue "${unknown}"; known: ${queueNames.join(', ')}`);
   } catch (error) {
     return error as Error;
@@ -90,6 +93,8 @@ export interface WorkerOptions {
   readonly config: Config;
   readonly observe: Observe;
   readonly signal: AbortSignal;
+  /** Undefined: all of them. */
+  readonly queues?: readonly QueueName[];
   /** Run around every activity. */
   readonly interceptors?: readonly ActivityInterceptorsFactory[];
 }
@@ -104,13 +109,15 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     application: 'velocity worker',
     prepare: config.prepare,
   });
-  const { store, close } = await openResourceStore(config, pool);
+  const { store, kubernetes, close } = await openResourceStore(config, pool);
+  const cluster = kubernetes?.client;
   const onLost = (cause: unknown) => observe({ type: 'listen.disconnected', cause });
   const listenTo = createListenTo(config.databaseUrl, onLost);
   const activities = createActivities({
     store,
     pool,
     listenTo,
+    cluster,
     now: () => new Date(),
     random: Math.random,
   });
@@ -119,6 +126,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     ...{ config, store, pool, listenTo, observe },
     signal: AbortSignal.any([signal, ended.signal]),
   });
+  const keeping = keepDeployments({ store, cluster }, options);
   try {
     const { code } = await loadWorkflowBundle();
     for (let attempt = 0; !signal.aborted; attempt++) {
@@ -133,8 +141,25 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   } finally {
     ended.abort();
     await starting;
+    await keeping;
     await close();
     await pool.close();
+  }
+}
+
+/**
+ * Deployments of the API follow changes of their applications by their workflows; that the Deployment
+ * they are made like has changed, with an upgrade above all, is seen here.
+ */
+async function keepDeployments(
+  deps: Parameters<typeof keepApiDeployments>[0],
+  { observe, signal }: WorkerOptions,
+): Promise<void> {
+  while (deps.cluster !== undefined && !signal.aborted) {
+    await keepApiDeployments(deps).catch((cause: unknown) =>
+      observe({ type: 'deployments.failed', cause }),
+    );
+    await sleep(deploymentsEveryMs, undefined, { signal }).catch(() => undefined);
   }
 }
 
@@ -149,28 +174,36 @@ async function serve(serving: Serving): Promise<void> {
   const { config, observe, signal, activities, code, interceptors = [] } = serving;
   const connection = await NativeConnection.connect({ address: config.temporalAddress });
   try {
-    const worker = await Worker.create({
-      ...sizes,
-      connection,
-      namespace: config.temporalNamespace,
-      taskQueue: taskQueues.control,
-      workflowBundle: { code },
-      activities,
-      interceptors: { activity: [...interceptors] },
-      sinks: createSinks(observe),
-      stickyQueueScheduleToStartTimeout: stickyTimeoutMs,
-      shutdownGraceTime: drainMs,
-      shutdownForceTime: forceMs,
-    });
+    const workers = await Promise.all(
+      (serving.queues ?? queueNames).map((queue) =>
+        Worker.create({
+          ...sizes,
+          connection,
+          namespace: config.temporalNamespace,
+          taskQueue: taskQueues[queue],
+          // Workflows are run from the one queue; the others are for activities.
+          ...(queue === 'control' && { workflowBundle: { code }, sinks: createSinks(observe) }),
+          activities,
+          interceptors: { activity: [...interceptors] },
+          stickyQueueScheduleToStartTimeout: stickyTimeoutMs,
+          shutdownGraceTime: drainMs,
+          shutdownForceTime: forceMs,
+        }),
+      ),
+    );
     serving.ready();
     observe({ type: 'process.started', address: config.temporalAddress });
     const ended = new AbortController();
     const client = new Client({ connection, namespace: config.temporalNamespace });
-    const keeping = keepSchedules(client, observe, AbortSignal.any([signal, ended.signal]));
+    const over = AbortSignal.any([signal, ended.signal]);
+    const keeping = keepSchedules(client, observe, over);
+    const running = workers.map((worker) => worker.runUntil(untilAborted(over)));
     try {
-      await worker.runUntil(untilAborted(signal));
+      await Promise.all(running);
     } finally {
+      // One that was lost takes the others along.
       ended.abort();
+      await Promise.allSettled(running);
       await keeping;
     }
   } finally {

@@ -38,9 +38,9 @@ export interface RecordQuery {
   readonly grouping?: Grouping;
 }
 
-const limitDefault = 100;
+export const limitDefault = 100;
 /** Records a page: what one answer holds in memory, here and at the client. */
-const limitMax = 1_000;
+export const limitMax = 1_000;
 /** Postgres reads every row that it skips; beyond this a cursor is the only sensible way. */
 const offsetMax = 10_000;
 /** Keys after the first few never decide the order, but each makes every cursor longer. */

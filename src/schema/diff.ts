@@ -111,12 +111,18 @@ export function diffSchemas(input: DiffInput): SchemaDiff {
  * A rename counts once: where the new name is there already, `renamedFrom` only remembers. A field
  * whose name somebody still has is not renamed, and one field does not become two.
  */
-function pairUp(field: Field, input: DiffInput): FieldChange {
-  const { active, activeType, desiredType } = input;
+export function priorOf(
+  field: Field,
+  specs: Pick<DiffInput, 'active' | 'desired'>,
+): Field | undefined {
   const byName = (name: string | undefined): Field | undefined =>
-    active.fields.find((candidate) => candidate.name === name);
-  const prior =
-    byName(field.name) ?? (claimsTaken(field, input) ? undefined : byName(field.renamedFrom));
+    specs.active.fields.find((candidate) => candidate.name === name);
+  return byName(field.name) ?? (claimsTaken(field, specs) ? undefined : byName(field.renamedFrom));
+}
+
+function pairUp(field: Field, input: DiffInput): FieldChange {
+  const { activeType, desiredType } = input;
+  const prior = priorOf(field, input);
   const type = desiredType(field);
   if (prior === undefined) {
     return { field, prior, type, priorType: undefined, conversion: undefined };
@@ -126,7 +132,10 @@ function pairUp(field: Field, input: DiffInput): FieldChange {
   return { field, prior, type, priorType, conversion };
 }
 
-function claimsTaken({ name, renamedFrom }: Field, { desired }: DiffInput): boolean {
+function claimsTaken(
+  { name, renamedFrom }: Field,
+  { desired }: Pick<DiffInput, 'desired'>,
+): boolean {
   const claimant = desired.fields.find(
     (other) => other.name === renamedFrom || other.renamedFrom === renamedFrom,
   );

@@ -162,7 +162,9 @@ function planUpdate(
     changes: diff.changes,
     steps: [
       ...followed.flatMap((reference) => referenceRights(desired, reference, 'change')),
-      ...(rebuilt ? [] : morePartitions(desired, active.spec, pgTable)),
+      ...(rebuilt || diff.changes.length === 0
+        ? []
+        : morePartitions(desired, active.spec, pgTable)),
       ...steps,
       ...(steps.some(({ mode }) => mode === 'swap')
         ? lastSteps(desired, table, pgTable, after, revision, 'swap', frozen)

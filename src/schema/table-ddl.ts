@@ -90,6 +90,7 @@ export function historyAndAudit(desired: DesiredSchema, pgTable: string, revisio
   const first = movable ? 'first_version_unless_moved' : 'first_version';
   return `
     ${syncHistory(desired, pgTable, revision)};
+    select platform.open_history(${[desired.pgNamespace, pgTable, desired.pgRole].map(quoteLiteral).join(', ')});
     do $triggers$
     begin
       execute format('create or replace trigger velocity_history_create after insert on %1$I.%2$I

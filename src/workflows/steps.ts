@@ -1,5 +1,8 @@
 import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities/create-activities.ts';
+import type { ResourceRef } from '../contract/names.ts';
+import { taskQueues } from '../contract/names.ts';
+import type { Outcome } from '../contract/outcome.ts';
 
 /** Activities heartbeat every second: a worker that was killed is missed after this. */
 const heartbeatTimeout = '5 seconds';
@@ -38,3 +41,21 @@ export const longSteps = proxyActivities<Pick<Activities, LongStep>>({
   retry,
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
+
+/** Steps that change the cluster itself, in a worker that may. */
+const clusterSteps = proxyActivities<Pick<Activities, 'keepApiDeployments'>>({
+  taskQueue: taskQueues.kubernetes,
+  startToCloseTimeout: '1 minute',
+  scheduleToCloseTimeout: '1 hour',
+  heartbeatTimeout,
+  retry,
+});
+
+/** Where an application or a domain is given an API of its own: after it has become what it is. */
+export async function thenDeploy(
+  ref: ResourceRef,
+  { deploys, ...outcome }: Outcome,
+): Promise<Outcome> {
+  if (deploys === true) await clusterSteps.keepApiDeployments(ref);
+  return outcome;
+}

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { planSchemaRetirement } from '../../src/schema/plan-domain.ts';
 import type { TestApi } from './api/test-api.ts';
 import { openTestApi } from './api/test-api.ts';
 import type { Caller } from './records/call.ts';
@@ -225,6 +226,31 @@ describe('a partitioned schema', () => {
     expect(await rows(`select t::text from ${trail.table} t order by id`)).toEqual(before);
     expect(await rows(`select due::text from ${trail.table}_default`)).toEqual([]);
     expect(await rows(`select due::text from ${trail.table}_p196907`)).toEqual(['1969-07-20']);
+  });
+
+  it('lets nobody claim to have been made in another partition', async () => {
+    const partitioning = { ...byMonth, field: 'created_at' };
+    await api.provide(api.tenant.schema('event', { spec: { ...writer, partitioning } }));
+    const { table } = trailOf(api, 'event');
+    const made = await send('POST', api.path('event'), { body: { title: 'now' } });
+    expect(made.statusCode, made.body).toBe(201);
+    const past = `insert into ${table} (title, created_at) values ('then', '2001-01-01')`;
+    await expect(superuser.query(past)).rejects.toMatchObject({ code: '0A000' });
+    await superuser.query(`update ${table} set created_at = '2001-01-01'`);
+    expect(await rows(`select version::integer, created_at::text > '2020' from ${table}`)).toEqual([
+      [2, true],
+    ]);
+  });
+
+  it('leaves no part of a schema that is deleted', async () => {
+    const left = `select relname::text from pg_class where relnamespace = $1::regnamespace and relname like 'event%'
+                  union all select proname::text from pg_proc where pronamespace = $1::regnamespace and proname like 'event%'`;
+    expect(await rows(left, [trail.namespace])).toContain('event_v1_ids');
+    const place = { pgNamespace: trail.namespace };
+    for (const { sql } of planSchemaRetirement(place, ['event_v1'])) {
+      await api.operator.query({ text: sql });
+    }
+    expect(await rows(left, [trail.namespace])).toEqual([]);
   });
 
   it('leaves table, history, audit and ids equal', async () => {

@@ -8,6 +8,8 @@ import type { Trail } from './records/trail.ts';
 import { connect, trailOf, trailProblems } from './records/trail.ts';
 import type { LockWatch } from './schema/lock-watch.ts';
 import { watchLocks } from './schema/lock-watch.ts';
+import type { Movers } from './schema/movers.ts';
+import { startMovers } from './schema/movers.ts';
 import { catalogueOf } from './schema/own-catalogue.ts';
 import type { Traffic } from './schema/traffic.ts';
 import { startTraffic } from './schema/traffic.ts';
@@ -25,6 +27,7 @@ let path: string;
 let trail: Trail;
 let customer: string;
 let traffic: Traffic;
+let movers: Movers;
 let locks: LockWatch;
 
 const seedCount = Number(process.env['PARTITION_ROWS'] ?? 6_000);
@@ -93,11 +96,13 @@ beforeAll(async () => {
   );
   await superuser.query(`update ${trail.table} set amount = amount + 1 where title like 'seed %7'`);
   traffic = startTraffic(send, path);
+  movers = await startMovers(send, path, { superuser, table: trail.table });
   locks = watchLocks(looker, trail.namespace);
 });
 
 afterAll(async () => {
   await traffic?.stop();
+  await movers?.stop();
   await locks?.stop();
   await superuser?.end();
   await looker?.end();
@@ -119,7 +124,7 @@ describe('a table with records, under traffic', () => {
     expect(await partitionKey()).toBe(key);
     expect(await filled()).toHaveLength(partitions);
     expect(await seedStates()).toEqual(before);
-    expect(traffic.failures).toEqual([]);
+    expect([...traffic.failures, ...movers.failures]).toEqual([]);
     // As if it had been made so.
     const name = `fresh-${String(key)
       .toLowerCase()
@@ -130,16 +135,25 @@ describe('a table with records, under traffic', () => {
 
   it('has lost nothing, and held nobody up', async () => {
     await traffic.stop();
+    await movers.stop();
     await locks.stop();
-    expect(traffic.failures).toEqual([]);
+    expect([...traffic.failures, ...movers.failures]).toEqual([]);
     expect(traffic.requests()).toBeGreaterThan(50);
     expect(locks.longestMs(), locks.longest()).toBeLessThan(500);
     expect(await trailProblems(superuser, trail)).toEqual([]);
+    const moved = await rows(
+      `select id, due::text, version::integer, deleted_at is not null from ${trail.table} where title = 'mover' order by id`,
+    );
+    const expected = [...movers.expected].map(([id, { due, version, deleted }]) => [
+      ...[id, due, version, deleted],
+    ]);
+    expect(moved).toEqual(expected.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)));
+    expect(movers.writes()).toBeGreaterThan(100);
     const audited = await rows(
       `select distinct operation from platform.audit_log where path = $1 order by 1`,
       [trail.path],
     );
-    expect(audited).toEqual(['backfill', 'create', 'update']);
+    expect(audited).toEqual(['backfill', 'create', 'delete', 'purge', 'update']);
     const copied = await rows(
       `select sum((payload ->> 'records')::integer) >= $2 from platform.audit_log where path = $1 and operation = 'backfill'`,
       [trail.path, seedCount * 5],

@@ -45,20 +45,50 @@ async function schemaOf(name: string): Promise<SchemaDefinition> {
 }
 
 const common = [
-  { name: 'anchor', type: 'integer' },
+  { name: 'anchor', type: 'integer', required: true },
   { name: 'roof', type: 'integer' },
 ];
+
+type Division = 'id' | 'anchor' | undefined;
+
+/** By what the table is divided while its fields change, and by what from then on. */
+const divisions: readonly (readonly [Division, Division])[] = [
+  ...([
+    [undefined, undefined],
+    [undefined, undefined],
+    [undefined, 'id'],
+  ] as const),
+  ...([
+    ['id', 'id'],
+    ['id', 'anchor'],
+    ['anchor', 'anchor'],
+    ['anchor', undefined],
+  ] as const),
+];
+
+function dividedBy(field: Division) {
+  if (field === undefined) return {};
+  return { partitioning: { enabled: true, field, strategy: 'hash', interval: 'monthly' } };
+}
 
 async function migrate(
   fates: readonly FieldFate[],
   records: readonly unknown[][],
   parts: readonly [SchemaParts, SchemaParts],
+  [division, later]: (typeof divisions)[number],
 ): Promise<void> {
+  const schemaWith = (object: string, own: readonly object[], spec: SchemaParts, by: Division) => {
+    // Divided by its id a table keeps nothing else unique; what it keeps stays the same all along.
+    const byId = division === 'id' || later === 'id';
+    const indexes = spec.indexes.filter((index) => !byId || !('unique' in index));
+    const fields = [...common, ...own];
+    return api.tenant.schema(object, { fields, spec: { ...spec, indexes, ...dividedBy(by) } });
+  };
   const name = `pair-${++made}`;
   const { table, history } = trailOf(api, name);
   const before = fates.flatMap((fate) => (fate.before === undefined ? [] : [fate.before]));
   const after = fates.flatMap((fate) => (fate.after === undefined ? [] : [fate.after]));
-  await api.provide(api.tenant.schema(name, { fields: [...common, ...before], spec: parts[0] }));
+  await api.provide(schemaWith(name, before, parts[0], division));
   const input = records.map((values, n) => {
     const fields = fates.map(({ before: field }, at) => [field?.['name'], values[at]]);
     return { anchor: n, ...Object.fromEntries(fields.filter(([field]) => field !== undefined)) };
@@ -69,7 +99,7 @@ async function migrate(
     [JSON.stringify(input)],
   );
 
-  await api.provide(api.tenant.schema(name, { fields: [...common, ...after], spec: parts[1] }));
+  await api.provide(schemaWith(name, after, parts[1], division));
   const schema = await schemaOf(name);
   expect(schema.status, JSON.stringify(schema.status?.conditions)).toMatchObject({
     phase: 'Ready',
@@ -99,13 +129,25 @@ async function migrate(
   expect(await catalogue(table)).toEqual(done);
   // And what a fresh table would have, this one has.
   const twin = trailOf(api, `${name}-twin`).table;
-  await api.provide(
-    api.tenant.schema(`${name}-twin`, { fields: [...common, ...after], spec: parts[1] }),
-  );
+  await api.provide(schemaWith(`${name}-twin`, after, parts[1], division));
   const text = JSON.stringify(await catalogue(twin))
     .replaceAll('_twin', '')
     .replaceAll('-twin', '');
   expect(JSON.parse(text)).toEqual(done);
+  if (later === division) return;
+
+  // Divided otherwise, every record is the same, and so is the table.
+  const held = `select to_jsonb(t)::text as row from ${table} t order by anchor`;
+  const { rows: whole } = await superuser.query(held);
+  await api.provide(schemaWith(name, after, parts[1], later));
+  expect((await schemaOf(name)).status).toMatchObject({ phase: 'Ready', activeRevision: 3 });
+  expect((await superuser.query(held)).rows).toEqual(whole);
+  const third = trailOf(api, `${name}-third`).table;
+  await api.provide(schemaWith(`${name}-third`, after, parts[1], later));
+  const divided = JSON.stringify(await catalogue(third))
+    .replaceAll('_third', '')
+    .replaceAll('-third', '');
+  expect(await catalogue(table)).toEqual(JSON.parse(divided));
 }
 
 describe('any schema to any other', () => {
@@ -115,10 +157,13 @@ describe('any schema to any other', () => {
         fc.constant(fates),
         fc.array(fc.tuple(...fates.map(({ values }) => values)), { maxLength: 8 }),
         fc.tuple(schemaParts, schemaParts),
+        fc.constantFrom(...divisions),
       ),
     );
     await fc.assert(
-      fc.asyncProperty(cases, ([fates, records, parts]) => migrate(fates, records, parts)),
+      fc.asyncProperty(cases, ([fates, records, parts, divided]) =>
+        migrate(fates, records, parts, divided),
+      ),
       { numRuns: 25 },
     );
   }, 240_000);

@@ -18,7 +18,7 @@ export interface OpenApiInput {
   readonly administers: boolean;
 }
 
-const recordOperations = ['create', 'read', 'update', 'delete'] as const;
+const recordOperations = ['create', 'read', 'update', 'delete', 'history'] as const;
 
 /** OpenAPI 3.1 of what this caller may use now: schemas, operations, fields, and nothing beyond. */
 export function buildOpenApi(input: OpenApiInput): JsonSchema {

@@ -5,7 +5,10 @@ import type { JsonSchema } from '../../schema/json-schema.ts';
 import { fieldSchema } from './field-schema.ts';
 
 /** Operations of a schema that the caller may use, with what each shows and takes. */
-export type UsableOperations = ReadonlyMap<'create' | 'read' | 'update' | 'delete', Access>;
+export type UsableOperations = ReadonlyMap<
+  'create' | 'read' | 'update' | 'delete' | 'history',
+  Access
+>;
 
 export interface DescribedSchema {
   readonly paths: Readonly<Record<string, JsonSchema>>;
@@ -28,6 +31,7 @@ export function describeRecordPaths(
   const create = operations.get('create');
   const update = operations.get('update');
   const remove = operations.get('delete');
+  const history = operations.get('history');
   const shown = read ?? create ?? update;
   const shownFields = shown ? fieldsOf(schema, shown.readable) : [];
   const operation = operationMaker(name, tag, deprecated);
@@ -109,6 +113,15 @@ export function describeRecordPaths(
         }),
       }),
     },
+    [`${path}/{id}/history`]: {
+      parameters: [parameter('id', 'path', { type: 'string', format: 'uuid' })],
+      ...(history && {
+        get: operation('history', `List the versions of a ${schema.name}`, {
+          parameters: historyParameters,
+          responses: { 200: answer('Versions, newest first.', pageSchema(recordVersion)) },
+        }),
+      }),
+    },
   };
   return {
     paths: withoutEmpty(paths),
@@ -183,6 +196,32 @@ const pageParameters = [
   parameter('offset', 'query', { type: 'integer', minimum: 0, maximum: 10_000 }),
   parameter('count', 'query', { type: 'string', enum: ['none', 'planned', 'exact'] }),
 ];
+
+const historyParameters = [
+  ...pageParameters.filter(({ name }) => name === 'limit' || name === 'cursor'),
+  parameter(
+    'revision',
+    'query',
+    { type: 'string', enum: ['original'] },
+    'States as they were written, instead of as records are now.',
+  ),
+];
+
+/** One version of a record; which fields its state has is a matter of its revision. */
+const recordVersion: JsonSchema = {
+  type: 'object',
+  properties: {
+    version: { type: 'integer' },
+    operation: { type: 'string' },
+    occurredAt: { type: 'string', format: 'date-time' },
+    actor: { type: 'string' },
+    actorType: { type: 'string' },
+    requestId: { type: ['string', 'null'] },
+    revision: { type: 'integer' },
+    lost: { type: 'array', items: { type: 'string' } },
+    record: { type: 'object' },
+  },
+};
 
 const ifMatch = parameter(
   'If-Match',

@@ -38,7 +38,7 @@ import {
 
 /** One route for every schema: the registry, not the router, knows which exist. */
 const collection = '/api/:org/:app/:domain/:object/:version';
-const item = `${collection}/:id`;
+export const item = `${collection}/:id`;
 
 const createParams = new Set(['onConflict', 'reason']);
 const writeParams = new Set(['reason']);
@@ -191,7 +191,7 @@ interface RecordParams {
  * One look-up. A schema of another organisation is not there, before anything else of the request is
  * judged; whether the caller may use one of its own is for the command to say.
  */
-function schemaOf(deps: AppDeps, request: FastifyRequest): CompiledSchema {
+export function schemaOf(deps: AppDeps, request: FastifyRequest): CompiledSchema {
   const { org, app, domain, object, version } = request.params as RecordParams;
   const path = `${org}/${app}/${domain}/${object}/${version}`;
   const snapshot = deps.registry.snapshot();
@@ -239,7 +239,7 @@ function bulkRowsOf(body: unknown): readonly unknown[] {
   ]);
 }
 
-function contextOf(deps: AppDeps, request: FastifyRequest): RequestContext {
+export function contextOf(deps: AppDeps, request: FastifyRequest): RequestContext {
   return {
     deps: timedRecords(deps.records, request.timing),
     identity: identityOf(request),
