@@ -24,6 +24,8 @@ export interface CheckedCel {
 
 /** As resources.md bounds it. */
 const depthMax = 10;
+/** Each may be as long as a request is: what they make together has to stay in memory. */
+const textsMax = 32;
 /** Told at once: enough to see what is wrong, few enough to read. */
 const problemsMax = 20;
 /** Levels with chains counted link by link: what is evaluated or compiled recurses as deep. */
@@ -57,6 +59,10 @@ export function checkCel(
   }
   if (root === undefined) return { problems };
   if (root.depth > depthMax || root.height > heightMax) problems.push(tooDeep);
+  if (root.texts > textsMax) {
+    const message = `The expression may put ${root.texts} texts together; ${textsMax} are allowed.`;
+    problems.push({ message, hint: 'Compare or test each text by itself.' });
+  }
   if (root.cost > costMax) {
     const message = `The expression may take ${root.cost} steps; ${costMax} are allowed.`;
     const hint = `A macro runs its body for each of up to ${listItemsMax} items: keep macros out of macros.`;
@@ -353,7 +359,7 @@ function choice(condition: CelNode, a: CelNode, b: CelNode): CelNode | undefined
 }
 
 function made(form: NodeForm, type: CelType, nullable: boolean): CelNode {
-  const node = { ...form, type, nullable, depth: 0, height: 0, cost: 1 } as CelNode;
+  const node = { ...form, type, nullable, depth: 0, height: 0, cost: 1, texts: 0 } as CelNode;
   const children = childrenOf(node);
   const height = 1 + children.reduce((highest, child) => Math.max(highest, child.height), 0);
   const depth = children.reduce(
@@ -365,7 +371,16 @@ function made(form: NodeForm, type: CelType, nullable: boolean): CelNode {
     (sum, child, place) => sum + child.cost * (place === 0 ? 1 : rounds),
     1,
   );
-  return { ...node, depth, height, cost };
+  return { ...node, depth, height, cost, texts: textsOf(node) };
+}
+
+/** A field is as long as a request; what is put together of several is as long as all of them. */
+function textsOf(node: CelNode): number {
+  if (node.kind === 'field' || node.kind === 'variable' || node.kind === 'element') return 1;
+  const texts = childrenOf(node).map((child) => child.texts);
+  const makes = node.kind === 'join' || node.kind === 'list' || node.kind === 'call';
+  const isSum = makes && (node.type === 'string' || elementOf(node.type) !== undefined);
+  return isSum ? texts.reduce((sum, one) => sum + one, 0) : Math.max(0, ...texts);
 }
 
 /** `a && b && c`, `a + b + c`: one level, however long. */

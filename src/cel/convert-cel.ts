@@ -19,8 +19,8 @@ export function convertCel(cel: CheckedCel, type: CelType): CheckedCel | undefin
     .get(type)
     ?.find(({ params }) => params[0] === cel.type && widened[cel.type]?.includes(type) === true);
   if (overload === undefined) return undefined;
-  const { depth, height, cost } = root;
-  const facts = { type, depth, height, cost, nullable: false };
+  const { depth, height, cost, texts } = root;
+  const facts = { type, depth, height, cost, texts, nullable: false };
   const call: CelNode = { kind: 'call', overload, args: [root], ...facts };
   if (!cel.nullable) return { ...cel, type, root: call };
   // A null stays one, which is no argument that a conversion takes.

@@ -19,6 +19,8 @@ export function valueOfField(stored: string, value: unknown): unknown {
       return String(value).toLowerCase();
     case 'text':
       return typeof value === 'string' ? value : undefined;
+    case 'text[]':
+      return isTexts(value) ? value : undefined;
     case 'bigint[]': {
       const items = Array.isArray(value) ? value.map(integer) : [undefined];
       return items.includes(undefined) ? undefined : items;
@@ -26,6 +28,11 @@ export function valueOfField(stored: string, value: unknown): unknown {
     default:
       return value;
   }
+}
+
+/** A null among them can only come from outside of the API. */
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }
 
 function integer(value: unknown): bigint | undefined {

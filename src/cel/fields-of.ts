@@ -12,3 +12,33 @@ export function fieldsOf({ root }: CheckedCel, record = 'self'): readonly string
   visit(root);
   return [...found];
 }
+
+/** Fields that may be null where a null leaves an operator or a function without a value. */
+export function exposedFields({ root }: CheckedCel): readonly string[] {
+  const found = new Set<string>();
+  const visit = (node: CelNode): void => {
+    for (const child of operandsOf(node)) {
+      if (child.kind === 'field' && child.nullable) found.add(child.field);
+    }
+    childrenOf(node).forEach(visit);
+  };
+  visit(root);
+  return [...found];
+}
+
+/** Children that must not be null. */
+function operandsOf(node: CelNode): readonly CelNode[] {
+  switch (node.kind) {
+    case 'has':
+    case 'equal':
+      return [];
+    case 'in':
+      return [node.list];
+    case 'choice':
+      return [node.args[0]];
+    case 'fold':
+      return [node.list];
+    default:
+      return childrenOf(node);
+  }
+}

@@ -14,6 +14,8 @@ interface NodeFacts {
   readonly height: number;
   /** Steps that an evaluation may take, lists being as long as they may. */
   readonly cost: number;
+  /** Of a text: how many fields it may be put together of. */
+  readonly texts: number;
 }
 
 export type NodeForm =

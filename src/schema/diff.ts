@@ -154,7 +154,8 @@ function* fieldChanges(change: FieldChange, input: DiffInput): Iterable<SchemaCh
     return;
   }
   const referrers = input.referred.get(prior.name) ?? [];
-  const moved = prior.name !== field.name || priorType !== type || lost(prior, field, 'unique');
+  const own = priorType !== type || conversion !== undefined;
+  const moved = prior.name !== field.name || own || lost(prior, field, 'unique');
   const held =
     moved && referrers.length > 0
       ? `records of ${referrers.join(', ')} refer to it. ${expandAndContract(field)}`

@@ -1,5 +1,7 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { compareSchemas } from '../../src/activities/drift/compare-schemas.ts';
+import { findCompared } from '../../src/activities/sql/drift.ts';
 import type { SchemaDefinition } from '../../src/contract/kinds.ts';
 import { gatherPlan } from '../../src/resources/plans/gather-plan.ts';
 import type { TestApi } from './api/test-api.ts';
@@ -227,3 +229,56 @@ describe('a partial index', () => {
     await create('seat', { holder: 'bea', status: 'open' });
   });
 });
+
+describe('rules, backfills and conditions of a partitioned table', () => {
+  const partitioning = { enabled: true, field: 'due', strategy: 'range', interval: 'monthly' };
+  const due = { name: 'due', type: 'date', required: true };
+  const rule = {
+    type: 'cel',
+    rule: '!has(self.amount) || self.amount > 0',
+    message: 'more than 0',
+  };
+  const where = 'self.deleted_at == null && self.amount > 5';
+
+  it('come with it, are added to it, and are no drift', async () => {
+    const amount = { name: 'amount', type: 'integer' };
+    await provide('leg', [due, amount], { partitioning });
+    await create('leg', { due: '2026-11-21', amount: 3 });
+    await create('leg', { due: '2027-01-01', amount: 9 });
+    const double = { name: 'double', type: 'integer', required: true, backfill: 'self.amount * 2' };
+    const spec = {
+      partitioning,
+      validations: [rule],
+      indexes: [{ fields: [{ name: 'due' }], where }],
+    };
+    await provide('leg', [due, amount, double], spec);
+    await expectReady('leg', 2);
+    const { table } = trailOf(api, 'leg');
+    const { rows } = await superuser.query(`select double::integer from ${table} order by due`);
+    expect(rows).toEqual([{ double: 6 }, { double: 18 }]);
+    const refused = superuser.query(
+      `insert into ${table} (due, amount, double) values ('2026-11-22', 0, 1)`,
+    );
+    await expect(refused).rejects.toMatchObject({ code: '23514' });
+    expect(await driftOf('leg')).toEqual([]);
+
+    await provide('leg', [due, amount, double], {
+      ...spec,
+      partitioning: { ...partitioning, enabled: false },
+    });
+    await expectReady('leg', 3);
+    expect(await driftOf('leg')).toEqual([]);
+    const answer = await planner('POST', api.path('leg'), {
+      body: { due: '2026-11-22', amount: 0, double: 1 },
+    });
+    expect(problems(answer)).toEqual([{ pointer: '/amount', rule: 'cel', message: 'more than 0' }]);
+    expect(await driftOf('span')).toEqual([]);
+    expect(await driftOf('seat')).toEqual([]);
+  });
+});
+
+async function driftOf(name: string): Promise<unknown> {
+  const revisions = await findCompared(api.operator, { namespace: api.tenant.namespace, name });
+  const [compared] = await compareSchemas(api.operator, revisions);
+  return compared?.items;
+}

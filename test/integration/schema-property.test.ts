@@ -44,6 +44,9 @@ async function schemaOf(name: string): Promise<SchemaDefinition> {
   return (await api.deps.resources.find(key)) as SchemaDefinition;
 }
 
+/** More of them by `SCHEMA_RUNS`. */
+const runs = Number(process.env['SCHEMA_RUNS'] ?? 25);
+
 const common = [
   { name: 'anchor', type: 'integer', required: true },
   { name: 'roof', type: 'integer' },
@@ -164,7 +167,7 @@ describe('any schema to any other', () => {
       fc.asyncProperty(cases, ([fates, records, parts, divided]) =>
         migrate(fates, records, parts, divided),
       ),
-      { numRuns: 25 },
+      { numRuns: runs },
     );
-  }, 240_000);
+  }, 240_000 + runs * 2_000);
 });

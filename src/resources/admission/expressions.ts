@@ -2,7 +2,7 @@ import type { CheckedCel } from '../../cel/check.ts';
 import { checkCel } from '../../cel/check.ts';
 import type { CelEnvironment } from '../../cel/environment.ts';
 import { actorFields, recordFields, systemColumns } from '../../cel/environment.ts';
-import { fieldsOf } from '../../cel/fields-of.ts';
+import { exposedFields } from '../../cel/fields-of.ts';
 import type { CelProblem } from '../../cel/parse.ts';
 import { celToSql } from '../../cel/to-sql.ts';
 import type { Field, SchemaDefinition, SchemaDefinitionSpec } from '../../contract/kinds.ts';
@@ -55,7 +55,7 @@ function* validations(spec: SchemaDefinitionSpec, environment: CelEnvironment): 
     const cel = yield* condition(pointer, rule, environment);
     if (cel === undefined) continue;
     yield* compiles(pointer, cel);
-    yield* unguarded(`Validation ${i}`, cel, spec);
+    yield* unguarded(`Validation ${i}`, cel);
   }
 }
 
@@ -127,20 +127,14 @@ function* compiles(pointer: string, cel: CheckedCel): Iterable<Finding> {
 }
 
 /** A rule over a null does not hold, which surprises who thought of filled-in records. */
-function* unguarded(
-  subject: string,
-  cel: CheckedCel,
-  { fields }: SchemaDefinitionSpec,
-): Iterable<Finding> {
-  const open = fieldsOf(cel).filter((name) => {
-    const field = fields.find((one) => one.name === name);
-    const guard = new RegExp(
-      `has\\(\\s*self\\.${name}\\s*\\)|self\\.${name}\\s*[=!]=\\s*null|null\\s*[=!]=\\s*self\\.${name}\\b`,
-    );
-    return field?.required !== true && !guard.test(cel.source);
+function* unguarded(subject: string, cel: CheckedCel): Iterable<Finding> {
+  const open = exposedFields(cel).filter((name) => {
+    const field = `self\\.${name}`;
+    const asked = `has\\(\\s*${field}\\s*\\)|${field}\\s*[=!]=\\s*null|null\\s*[=!]=\\s*${field}\\b`;
+    return !new RegExp(asked).test(cel.source);
   });
-  if (open.length === 0) return;
   const [first] = open;
+  if (first === undefined) return;
   yield warn(
     `${subject} refuses records without ${open.join(', ')}: write !has(self.${first}) || … to let them pass.`,
   );

@@ -70,6 +70,15 @@ describe('an expression › bounds', () => {
     ]);
   });
 
+  it('puts thirty-two texts together and no more', () => {
+    const sum = (count: number): string => Array(count).fill('self.text').join(' + ');
+    expect(messages(`${sum(32)} == "a"`)).toEqual([]);
+    expect(messages(`has(self.a) && (${sum(33)}).matches("a")`)).toEqual([
+      'The expression may put 33 texts together; 32 are allowed.',
+    ]);
+    expect(messages(Array(40).fill('size(self.text)').join(' + '))).toEqual([]);
+  });
+
   it('stops when it is told to', () => {
     let asked = 0;
     const cel = checked('self.tags.all(x, x != "z")');
@@ -107,6 +116,8 @@ describe('an expression › null and no value', () => {
     expect(value('self.a == null', {})).toBe(true);
     expect(value('self.a == self.b', {})).toBe(true);
     expect(value('self.a', {})).toBe(null);
+    // As psql could leave it: neither a crash nor an answer.
+    expect(value('"a" in self.tags', { tags: ['a', null] })).toBe(undefined);
     expect(value('self.sure * 2', { sure: '9223372036854775807' })).toBe(undefined);
     expect(value('has(self.a) ? self.a / self.sure : 0', { a: 1, sure: 0 })).toBe(undefined);
   });

@@ -288,6 +288,7 @@ describe('admission › expressions', () => {
     const warnings = (rule: string) => admitNew(withRule(rule)).warnings.join('\n');
     expect(warnings('self.ends > self.starts')).toContain('refuses records without ends');
     expect(warnings('!has(self.ends) || self.ends > self.starts')).not.toContain('refuses records');
+    expect(warnings('self.count == 1 || self.count in [2, 3]')).not.toContain('refuses');
     expect(warnings('self.ends == null || self.ends > self.starts')).not.toContain('refuses');
   });
 
