@@ -3,6 +3,7 @@ import type { Outcome } from '../contract/outcome.ts';
 import type { TableName } from '../resources/plans/sql/referrers.ts';
 import { concludeNotReady } from './conclude.ts';
 import type { ActivityDeps } from './deps.ts';
+import { abandonRepair } from './drift/repair-schema.ts';
 import { gone } from './find-resource.ts';
 import { gatherSchema } from './gather-schema.ts';
 import { runDdl } from './run-ddl.ts';
@@ -21,6 +22,8 @@ export async function abandonSchemaChange(
   deps: ActivityDeps,
   { ref, planHash, reason, message }: Abandoned,
 ): Promise<Outcome> {
+  const repaired = await abandonRepair(deps, { ref, planHash, message });
+  if (repaired !== undefined) return repaired;
   const gathered = await gatherSchema(deps, ref);
   if (gathered === undefined) return gone;
   const { schema, domain, plan, active } = gathered;

@@ -1,4 +1,5 @@
 import type { ResourceRef } from '../contract/names.ts';
+import { findRepair } from '../resources/drift/repair-requests.ts';
 import type { PlanStep } from '../schema/plan-step.ts';
 import type { Transaction } from '../store/pool.ts';
 import { buildIndex, unfitData } from './build-index.ts';
@@ -26,10 +27,13 @@ export async function applySchemaSteps(
   job?: Pick<Job, 'signal'>,
 ): Promise<void> {
   const gathered = await gatherSchema(deps, ref);
-  if (gathered === undefined || gathered.plan.hash !== planHash) return;
+  if (gathered === undefined) return;
   const { plan, domain, active } = gathered;
+  const repair = await findRepair(deps.pool, ref);
+  const steps = repair?.planHash === planHash ? repair.steps : undefined;
+  if (plan.hash !== planHash && steps === undefined) return;
   const table = { pgNamespace: domain.pgNamespace, pgTable: plan.pgTable };
-  const wanted = plan.steps.filter(({ name }) => batch.includes(name));
+  const wanted = (steps ?? plan.steps).filter(({ name }) => batch.includes(name));
 
   // Asked for by a workflow that an earlier release planned: a new table is made by its activation now.
   if (active === undefined) return applyTogether(deps, wanted);

@@ -15,6 +15,7 @@ import { backfillRecords } from './backfill-records.ts';
 import type { ActivityDeps } from './deps.ts';
 import { provisionDomain, retireDomain } from './domain-activities.ts';
 import { checkDriftPage } from './drift/check-drift.ts';
+import { concludeRepair } from './drift/repair-schema.ts';
 import type { Job } from './durable.ts';
 import { durable } from './durable.ts';
 import { ensureHistoryPartitions, ensureRecordPartitions } from './ensure-partitions.ts';
@@ -70,6 +71,7 @@ export function createActivities(deps: ActivityDeps) {
     recordDecision: bind(recordDecision),
     redeemApprovalToken: bind(redeemApprovalToken),
     checkDriftPage: bind(checkDriftPage),
+    concludeRepair: bind(concludeRepair),
     ensureHistoryPartitions: bind(ensureHistoryPartitions),
     ensureRecordPartitions: bind(ensureRecordPartitions),
     openMigration: bind(openMigration),

@@ -1,42 +1,28 @@
 import type { ResourceRef } from '../contract/names.ts';
 import { approveBreakingAnnotation } from '../contract/names.ts';
-import type { WaitingPlan } from '../schema/judge-approval.ts';
 import { judgeApproval } from '../schema/judge-approval.ts';
-import type { SchemaPlan } from '../schema/plan-schema.ts';
-import type { PlanStep } from '../schema/plan-step.ts';
 import { clearPrepared } from './abandon-schema-change.ts';
 import { concludeNotReady } from './conclude.ts';
 import type { ActivityDeps } from './deps.ts';
 import { checkSchemaDrift } from './drift/check-drift.ts';
-import type { Examined } from './examine-resource.ts';
+import { planRequestedRepair } from './drift/repair-schema.ts';
 import { examineResource } from './examine-resource.ts';
 import { gone, keyOf } from './find-resource.ts';
 import type { GatheredSchema } from './gather-schema.ts';
 import { gatherSchema } from './gather-schema.ts';
+import type { Planned } from './planned.ts';
+import { asksForFourEyes, batchSteps, shownPlan } from './planned.ts';
 import { decidePlan, findPlans, putPlan, setPlanState } from './sql/schema-plans.ts';
 import { findOpenMigration } from './sql/version-migrations.ts';
-
-/** Steps of a plan, in the order that they are applied in before the activation. */
-export interface StepBatch {
-  /** Names of steps; each batch is one activity, or a row of them for a backfill. */
-  readonly names: readonly string[];
-  readonly backfill: boolean;
-}
-
-export type Planned =
-  | Exclude<Examined, { next: 'provision' }>
-  | { readonly next: 'await'; readonly waiting: WaitingPlan }
-  | {
-      readonly next: 'apply';
-      /** Of the spec that was planned for; another one wants another plan. */
-      readonly generation: number;
-      readonly planHash: string;
-      readonly batches: readonly StepBatch[];
-    };
 
 /** Plans the way to the wanted schema and shows the plan in its status, or says why there is none. */
 export async function planSchemaChange(deps: ActivityDeps, ref: ResourceRef): Promise<Planned> {
   const examined = await examineResource(deps, ref);
+  if (examined.next !== 'retire') {
+    // Before a change: it counts on the table being as the active revision has it.
+    const repair = await planRequestedRepair(deps, ref);
+    if (repair !== undefined) return repair;
+  }
   // Somebody asked to look again at what needs nothing.
   if (examined.next === 'nothing' && examined.outcome.reason === 'AlreadyReady')
     await checkSchemaDrift(deps, ref);
@@ -74,7 +60,7 @@ export async function planSchemaChange(deps: ActivityDeps, ref: ResourceRef): Pr
     fields: { plan: shownPlan(plan, false) },
   });
   // What never served is made by the transaction that activates it.
-  const batches = gathered.active === undefined ? [] : batch(plan.steps);
+  const batches = gathered.active === undefined ? [] : batchSteps(plan.steps);
   return { next: 'apply', generation, planHash, batches };
 }
 
@@ -143,41 +129,4 @@ async function decideWhetherToApply(
 /** Empty where nobody can tell: then four eyes cannot be told apart, and no approval counts. */
 async function findRequester({ store }: ActivityDeps, ref: ResourceRef): Promise<string> {
   return (await store.findRequester(keyOf(ref))) ?? '';
-}
-
-/** Whether the domain wants plans approved by somebody else than who asked for the change. */
-async function asksForFourEyes({ store }: ActivityDeps, namespace: string): Promise<boolean> {
-  const domains = await store.list({ kind: 'Domain', namespace });
-  return domains.some((one) => one.kind === 'Domain' && one.spec.approvals?.plans === true);
-}
-
-/** What the status may hold of one statement. */
-const shownSqlMax = 65_536;
-const shownSummaryMax = 4_096;
-
-/** As the status shows it; the API's dry run answers the same and more. */
-function shownPlan({ hash, steps }: SchemaPlan, needsApproval: boolean) {
-  return {
-    hash,
-    needsApproval,
-    steps: steps.map((step) => ({
-      summary: step.name.slice(0, shownSummaryMax),
-      class: step.class,
-      lock: step.lock,
-      sql: step.sql.trim().slice(0, shownSqlMax),
-    })),
-  };
-}
-
-/** What runs beside the traffic stands alone; DDL between runs in one go. The swap is the activation's. */
-function batch(steps: readonly PlanStep[]): StepBatch[] {
-  const batches: { names: string[]; backfill: boolean; together: boolean }[] = [];
-  for (const { name, mode } of steps) {
-    if (mode === 'swap') continue;
-    const together = mode === 'change' || mode === 'verify';
-    const last = batches.at(-1);
-    if (last?.together === true && together) last.names.push(name);
-    else batches.push({ names: [name], backfill: mode === 'backfill', together });
-  }
-  return batches.map(({ names, backfill }) => ({ names, backfill }));
 }

@@ -5,7 +5,7 @@ import type { DriftFigures } from '../resources/drift/find-drift.ts';
 import type { Registry } from '../resources/registry/registry.ts';
 import type { ResourceStore } from '../resources/store.ts';
 import type { Pool } from '../store/pool.ts';
-import type { ReconcileAsker } from './routes/schema-drift.ts';
+import type { ReconcileAsker } from './routes/reconcile-schema.ts';
 import type { PlanDecider } from './routes/schema-plans.ts';
 import type { WorkflowList } from './routes/workflows.ts';
 

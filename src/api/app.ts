@@ -17,6 +17,7 @@ import { addDocsRoutes } from './routes/docs.ts';
 import { addObjectRoutes } from './routes/objects.ts';
 import { addOpenApiRoute } from './routes/openapi.ts';
 import { addPlatformStatusRoutes } from './routes/platform-status.ts';
+import { addReconcileRoute } from './routes/reconcile-schema.ts';
 import { addRecordHistoryRoute } from './routes/record-history.ts';
 import { addRecordRoutes } from './routes/records.ts';
 import { addSchemaDriftRoutes } from './routes/schema-drift.ts';
@@ -65,6 +66,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   addSchemaPlanRoutes(app, deps);
   addSchemaDriftRoutes(app, deps);
   addSchemaVersionRoutes(app, deps);
+  addReconcileRoute(app, deps);
   addWorkflowRoute(app, deps);
   addRecordRoutes(app, deps);
   addRecordHistoryRoute(app, deps);

@@ -1,5 +1,5 @@
 import type { Client, Connection, WorkflowExecutionInfo } from '@temporalio/client';
-import type { ReconcileAsker } from '../api/routes/schema-drift.ts';
+import type { ReconcileAsker } from '../api/routes/reconcile-schema.ts';
 import type { PlanDecider } from '../api/routes/schema-plans.ts';
 import type { WorkflowList, WorkflowView } from '../api/routes/workflows.ts';
 import type { Config } from '../config.ts';

@@ -17,6 +17,8 @@ export interface DriftItem {
   readonly expected?: string;
   /** What is there. */
   readonly actual?: string;
+  /** Of a column too many: whether some record has a value in it. */
+  readonly filled?: boolean;
 }
 
 /** What other schemas, and not the spec, decide about a table. */

@@ -6,7 +6,7 @@ import {
   setCurrentDetails,
   setHandler,
 } from '@temporalio/workflow';
-import type { Planned } from '../activities/plan-schema-change.ts';
+import type { Planned } from '../activities/planned.ts';
 import type { ResourceRef } from '../contract/names.ts';
 import { decidePlanSignal, decidePlanUpdate } from '../contract/names.ts';
 import type { ApprovalAttempt, WaitingPlan } from '../schema/judge-approval.ts';

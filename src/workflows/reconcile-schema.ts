@@ -7,7 +7,7 @@ import {
   sleep,
 } from '@temporalio/workflow';
 import type { BackfillProgress } from '../activities/backfill-records.ts';
-import type { Planned } from '../activities/plan-schema-change.ts';
+import type { Planned } from '../activities/planned.ts';
 import type { ResourceRef } from '../contract/names.ts';
 import type { Outcome } from '../contract/outcome.ts';
 import { awaitPlanApprovals } from './plan-approval.ts';
@@ -47,7 +47,7 @@ const superseded: Outcome = {
 /** Whatever stops it, be it data, a person or time: the old revision is left as it was. */
 async function applyPlan(
   ref: ResourceRef,
-  { generation, planHash, batches }: Extract<Planned, { next: 'apply' }>,
+  { generation, planHash, batches, repair }: Extract<Planned, { next: 'apply' }>,
 ): Promise<Outcome> {
   try {
     for (const { names, backfill } of batches) {
@@ -55,6 +55,7 @@ async function applyPlan(
       if (backfill) for (const step of names) await fillIn(ref, planHash, step);
       else await longSteps.applySchemaSteps({ ref, planHash, batch: names });
     }
+    if (repair === true) return await steps.concludeRepair({ ref, planHash });
     setCurrentDetails('swaps revisions');
     return await steps.activateRevision({ ref, generation, planHash });
   } catch (error) {

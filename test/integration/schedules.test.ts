@@ -2,6 +2,8 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SchemaDefinition } from '../../src/contract/kinds.ts';
 import { ensureSchedules } from '../../src/operator/schedules.ts';
+import { createWorkflowAccess } from '../../src/process/workflow-access.ts';
+import { requestRepair } from '../../src/resources/drift/repair-requests.ts';
 import type { ControlPlane } from '../support/control-plane.ts';
 import { startControlPlane } from '../support/control-plane.ts';
 import { testTenant } from '../support/manifests.ts';
@@ -138,6 +140,48 @@ describe('schedules', () => {
       );
       expect(rows).toEqual([{ owner: 'velocity_audit', indexes: 1 }]);
     } finally {
+      await superuser.end();
+    }
+  });
+});
+
+describe('a repair', () => {
+  it('that loses values waits for somebody’s word, in the workflow that changes the schema', async () => {
+    const superuser = new pg.Client(plane.superuserUrl);
+    await superuser.connect();
+    const access = createWorkflowAccess({
+      temporalAddress: plane.temporalAddress(),
+      temporalNamespace: 'default',
+    });
+    try {
+      await superuser.query(
+        `alter table ${table} add column note text; update ${table} set note = 'x'`,
+      );
+      await superuser.query(`alter table ${table} disable trigger velocity_first_version`);
+      const asked = { requestedBy: 'dora', reason: 'tidy up', generation: 1 };
+      await requestRepair(plane.pool, key, asked);
+      await access.askReconcile(key);
+      const waiting = await schemaOnce((one) => one.status?.phase === 'AwaitingApproval');
+      const { hash = '', steps = [] } = waiting.status?.plan ?? {};
+      expect(steps.map(({ summary }) => summary)).toEqual([
+        'drop note',
+        'enable trigger velocity_first_version',
+      ]);
+      await expect(
+        access.decidePlan(key, { planHash: 'f'.repeat(64), actor: 'eve', approved: true }),
+      ).rejects.toMatchObject({ code: 'APPROVAL_CONFLICT' });
+      await access.decidePlan(key, { planHash: hash, actor: 'eve', approved: true });
+      const done = await schemaOnce((one) => one.status?.phase === 'Ready');
+      expect(done.status).toMatchObject({ activeRevision: 1 });
+      const { rows } = await superuser.query(
+        `select operation, actor from platform.audit_log where operation in ('approve-plan', 'repair-schema') order by id`,
+      );
+      expect(rows).toEqual([
+        { operation: 'approve-plan', actor: 'eve' },
+        { operation: 'repair-schema', actor: 'dora' },
+      ]);
+    } finally {
+      await access.close();
       await superuser.end();
     }
   });

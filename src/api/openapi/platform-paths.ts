@@ -42,6 +42,15 @@ const planBody = {
   properties: { plan: text, reason: text },
   additionalProperties: false,
 };
+const reconcileBody = {
+  type: 'object',
+  properties: {
+    mode: { type: 'string', enum: ['repair', 'adopt'] },
+    reason: text,
+    dryRun: { type: 'boolean', default: false },
+  },
+  additionalProperties: false,
+};
 const reasonBody = {
   type: 'object',
   properties: { reason: text },
@@ -136,9 +145,9 @@ const administration: Record<string, JsonSchema> = {
     }),
   },
   '/api/platform/schemas/{namespace}/{name}/reconcile': {
-    post: operation('reconcileSchema', 'Have the schema looked at now', {
+    post: operation('reconcileSchema', 'Have the schema looked at now, or settle what differs', {
       parameters: [path('namespace'), path('name')],
-      requestBody: optionalBody(reasonBody),
+      requestBody: optionalBody(reconcileBody),
     }),
   },
   '/api/platform/schemas/{namespace}/{name}/freeze': {

@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import type { ResourceRef } from '../../contract/names.ts';
 import type { Problem } from '../../errors.ts';
-import { VelocityError, validationError } from '../../errors.ts';
+import { validationError } from '../../errors.ts';
 import type { FoundDrift } from '../../resources/drift/find-drift.ts';
 import { findDrift, listDrift } from '../../resources/drift/find-drift.ts';
 import { describeDrift } from '../../schema/compare-shapes.ts';
@@ -10,14 +9,11 @@ import { administeredSchema } from '../platform/administered-schema.ts';
 import { decidePlatformAccess, requireSomeAdministration } from '../platform/platform-access.ts';
 import { identityOf } from '../plugins/authentication.ts';
 import { queryOf, requireKnownParams } from '../request-params.ts';
-
-/** Asks the workflow of a resource to look at it now. Throws TEMPORAL_UNAVAILABLE. */
-export type ReconcileAsker = (ref: ResourceRef) => Promise<void>;
+import { askReconcile, reasonProblem } from './reconcile-schema.ts';
 
 const root = '/api/platform/schemas/:namespace/:name';
 const config = { access: 'platform' } as const;
 const noParams = new Set<string>();
-const reasonLengthMax = 1_000;
 
 /** What the catalogue has otherwise than a schema says, and a schema that is read only for a while. */
 export function addSchemaDriftRoutes(app: FastifyInstance, deps: AppDeps): void {
@@ -36,14 +32,6 @@ export function addSchemaDriftRoutes(app: FastifyInstance, deps: AppDeps): void 
     const { namespace, name } = ref;
     const drifted = versions.some(({ items }) => items.length > 0);
     return { data: { namespace, name, drifted, versions }, requestId: request.id };
-  });
-
-  app.post(`${root}/reconcile`, { config }, async (request) => {
-    const { ref } = await administeredSchema(deps, request);
-    parseReason(request.body);
-    await askReconcile(deps, ref);
-    const { namespace, name } = ref;
-    return { data: { namespace, name, asked: true }, requestId: request.id };
   });
 
   for (const [verb, frozen] of [
@@ -73,16 +61,6 @@ function viewOf({ items, ...found }: FoundDrift) {
   return { ...found, items: items.map((item) => ({ ...item, summary: describeDrift(item) })) };
 }
 
-export async function askReconcile(
-  { askReconcile: ask }: AppDeps,
-  ref: ResourceRef,
-): Promise<void> {
-  if (ask === undefined) {
-    throw new VelocityError('TEMPORAL_UNAVAILABLE', 'This API was started without Temporal.');
-  }
-  await ask(ref);
-}
-
 /** `{reason?}`, or no body at all. */
 function parseReason(body: unknown): string | undefined {
   const given = typeof body === 'object' && body !== null ? body : {};
@@ -90,10 +68,8 @@ function parseReason(body: unknown): string | undefined {
   const problems: Problem[] = Object.keys(others).map((member) => ({
     ...{ pointer: `/${member}`, rule: 'unknown', message: 'is not known here', hint: 'reason' },
   }));
-  if (reason !== undefined && (typeof reason !== 'string' || reason.length > reasonLengthMax)) {
-    const message = `is not a text of at most ${reasonLengthMax} characters`;
-    problems.push({ pointer: '/reason', rule: 'type', message });
-  }
+  const problem = reasonProblem(reason);
+  if (problem !== undefined) problems.push(problem);
   if (problems.length > 0) throw validationError('The request is not well formed.', problems);
   return reason as string | undefined;
 }
