@@ -2,34 +2,12 @@ import { Command } from 'commander';
 import type { Envelope } from '../api-client.ts';
 import type { Cli } from '../cli.ts';
 import { connect } from '../connect.ts';
+import type { SchemaDrift, VersionDrift } from '../drift-view.ts';
+import { describeVersion } from '../drift-view.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { example } from '../help.ts';
 import { age, printData } from '../output.ts';
 import { locateSchema, schemaPath } from '../schema-path.ts';
-
-interface DriftItemView {
-  readonly kind: string;
-  readonly name: string;
-  readonly difference: 'missing' | 'unexpected' | 'changed';
-  readonly summary: string;
-  readonly expected?: string;
-  readonly actual?: string;
-}
-
-interface VersionDrift {
-  readonly namespace: string;
-  readonly name: string;
-  readonly version: string;
-  readonly revision: number;
-  readonly items: readonly DriftItemView[];
-  readonly since: string | null;
-  readonly checkedAt: string;
-}
-
-interface SchemaDrift {
-  readonly drifted: boolean;
-  readonly versions: readonly VersionDrift[];
-}
 
 export function driftCommand(cli: Cli): Command {
   return new Command('drift')
@@ -60,25 +38,8 @@ export function driftCommand(cli: Cli): Command {
       printData(cli, output, data, () =>
         data.versions.length === 0
           ? `${schema.namespace}/${name} has not been compared yet: velocity reconcile ${name}`
-          : data.versions.map((version) => describe(version, cli.now())).join('\n\n'),
+          : data.versions.map((version) => describeVersion(version, cli.now())).join('\n\n'),
       );
       if (data.drifted) cli.exitCode = exitCodes.failure;
     });
-}
-
-function describe(version: VersionDrift, now: number): string {
-  const { namespace, name, revision, items, checkedAt } = version;
-  const head = `${namespace}/${name} ${version.version}, revision ${revision}, compared ${age(checkedAt, now)} ago`;
-  if (items.length === 0) return `${head}: nothing differs`;
-  const count = `${items.length} difference${items.length === 1 ? '' : 's'}`;
-  return [`${head}: ${count}`, ...items.flatMap(lines)].join('\n');
-}
-
-/** As a diff says it: what the schema has is taken away, what is there is new. */
-function lines({ summary, expected, actual }: DriftItemView): string[] {
-  return [
-    `  ${summary}`,
-    ...(expected === undefined ? [] : [`  - ${expected}`]),
-    ...(actual === undefined ? [] : [`  + ${actual}`]),
-  ];
 }

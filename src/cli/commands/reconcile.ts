@@ -2,11 +2,13 @@ import { Command, Option } from 'commander';
 import type { Envelope } from '../api-client.ts';
 import type { Cli } from '../cli.ts';
 import { connect } from '../connect.ts';
+import { describeVersion } from '../drift-view.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { example } from '../help.ts';
 import { printData, toYaml } from '../output.ts';
 import type { SchemaName } from '../schema-path.ts';
 import { locateSchema, schemaPath } from '../schema-path.ts';
+import { comparedAt, waitUntilCompared } from '../wait-until-compared.ts';
 
 interface ReconcileOptions {
   readonly namespace?: string;
@@ -14,6 +16,7 @@ interface ReconcileOptions {
   readonly repair?: boolean;
   readonly adopt?: boolean;
   readonly dryRun?: boolean;
+  readonly wait: boolean;
 }
 
 interface Settled {
@@ -36,6 +39,7 @@ export function reconcileCommand(cli: Cli): Command {
     .option('--adopt', 'have the schema say what the database has, as far as it can')
     .option('--dry-run', 'show what would be done')
     .option('--reason <text>', 'why: kept in the audit')
+    .option('--no-wait', 'only ask for it')
     .addHelpText(
       'after',
       '\nA repair that loses values waits for approval, as a change of the schema does. What is\nadopted is in the database and not yet in your files: the manifest is printed for that.\n',
@@ -57,9 +61,20 @@ export function reconcileCommand(cli: Cli): Command {
         ...(options.reason !== undefined && { reason: options.reason }),
       };
       const path = schemaPath(schema, 'reconcile');
+      const waits = options.wait && options.dryRun !== true && mode !== 'adopt';
+      const before = waits ? await comparedAt(api, schema) : undefined;
       const { data } = (await api.send<Envelope<Settled>>('POST', path, { body })).body;
-      printData(cli, output, data, () => describe(schema, mode, data));
       if ((data.refused ?? []).length > 0) cli.exitCode = exitCodes.failure;
+      if (mode !== undefined || !waits) {
+        printData(cli, output, data, () => describe(schema, mode, data));
+      }
+      if (!waits) return;
+      const found = await waitUntilCompared(cli, api, schema, before);
+      if (found.drifted) cli.exitCode = exitCodes.failure;
+      if (mode !== undefined && output !== 'table') return;
+      printData(cli, output, found, () =>
+        found.versions.map((version) => describeVersion(version, cli.now())).join('\n\n'),
+      );
     });
 }
 
