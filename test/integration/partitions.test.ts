@@ -242,6 +242,22 @@ describe('a partitioned schema', () => {
     ]);
   });
 
+  it('is looked up and upserted by the unique field that divides it', async () => {
+    const code = { name: 'code', type: 'string', required: true, unique: true };
+    const partitioning = { ...byMonth, field: 'code', strategy: 'hash' };
+    const schema = { fields: [code, fields()[0] as object], spec: { ...writer, partitioning } };
+    await api.provide(api.tenant.schema('part', schema));
+    const upsert = (title: string) =>
+      send('POST', `${api.path('part')}?onConflict=code`, { body: { code: 'a-1', title } });
+    const answers = await Promise.all(['x', 'y', 'z'].map(upsert));
+    expect(answers.map(({ statusCode }) => statusCode).sort()).toEqual([200, 200, 201]);
+    const { table } = trailOf(api, 'part');
+    expect(await rows(`select version::integer from ${table}`)).toEqual([3]);
+    const taken = await send('POST', api.path('part'), { body: { code: 'a-1', title: 'w' } });
+    expect(taken.json()).toMatchObject({ details: { fields: ['code'] } });
+    expect(await trailProblems(superuser, trailOf(api, 'part'))).toEqual([]);
+  });
+
   it('leaves no part of a schema that is deleted', async () => {
     const left = `select relname::text from pg_class where relnamespace = $1::regnamespace and relname like 'event%'
                   union all select proname::text from pg_proc where pronamespace = $1::regnamespace and proname like 'event%'`;

@@ -96,7 +96,7 @@ beforeAll(async () => {
   );
   await superuser.query(`update ${trail.table} set amount = amount + 1 where title like 'seed %7'`);
   traffic = startTraffic(send, path);
-  movers = await startMovers(send, path, { superuser, table: trail.table });
+  movers = await startMovers(send, path, { owner: api.operator, table: trail.table });
   locks = watchLocks(looker, trail.namespace);
 });
 

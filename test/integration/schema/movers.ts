@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type pg from 'pg';
+import type { Pool } from '../../../src/store/pool.ts';
 import type { Caller } from '../records/call.ts';
 
 interface Mover {
@@ -30,7 +30,7 @@ const date = (n: number): string =>
 export async function startMovers(
   send: Caller,
   path: string,
-  { superuser, table }: { readonly superuser: pg.Client; readonly table: string },
+  { owner, table }: { readonly owner: Pool; readonly table: string },
 ): Promise<Movers> {
   const bulk = await send('POST', `${path}/bulk`, {
     body: Array.from({ length: count }, (_, n) => ({
@@ -62,7 +62,7 @@ export async function startMovers(
         if (note(await send('DELETE', `${path}/${id}`, { body })))
           expected.set(id, { ...is, version: is.version + 1, deleted: true });
       } else if (n % 101 === 100) {
-        await superuser.query(`delete from ${table} where id = $1`, [id]);
+        await owner.query({ text: `delete from ${table} where id = $1::uuid`, values: [id] });
         expected.delete(id);
       } else {
         const due = date(n * 7 + is.version);
