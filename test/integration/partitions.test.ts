@@ -8,6 +8,7 @@ import type { Caller } from './records/call.ts';
 import { callerOf } from './records/call.ts';
 import type { Trail } from './records/trail.ts';
 import { connect, trailOf, trailProblems, versionsOf } from './records/trail.ts';
+import { runPromotion } from './versions/run-promotion.ts';
 
 /** Tables that are partitioned from their first day on: everything that a plain one does. */
 
@@ -256,6 +257,33 @@ describe('a partitioned schema', () => {
     const taken = await send('POST', api.path('part'), { body: { code: 'a-1', title: 'w' } });
     expect(taken.json()).toMatchObject({ details: { fields: ['code'] } });
     expect(await trailProblems(superuser, trailOf(api, 'part'))).toEqual([]);
+  });
+
+  it('takes over the records of the version before', async () => {
+    const title = { name: 'title', type: 'string', required: true };
+    await api.provide(api.tenant.schema('memo', { fields: [title], spec: writer }));
+    const made = await send('POST', api.path('memo'), { body: { title: 'kept' } });
+    const { id } = made.json().data;
+    await send('PATCH', `${api.path('memo')}/${id}`, { body: { title: 'kept again', version: 1 } });
+    const spec = {
+      ...{ ...writer, version: 'v2', lifecycle: { migrateFrom: { version: 'v1', mapping: {} } } },
+      partitioning: { ...byMonth, field: 'created_at' },
+    };
+    await api.provide(api.tenant.schema('memo', { fields: [title], spec }));
+    const { namespace } = api.tenant;
+    const promoted = await callerOf(api, api.adminKey)(
+      'POST',
+      `/api/platform/schemas/${namespace}/memo/promote`,
+      { body: { to: 'v2' } },
+    );
+    expect(promoted.statusCode, promoted.body).toBe(202);
+    await runPromotion(api.activities, { kind: 'SchemaDefinition', namespace, name: 'memo' });
+    await api.deps.registry.refresh();
+    const v2 = `${api.path('memo').replace(/v1$/, 'v2')}/${id}`;
+    const changed = await send('PATCH', v2, { body: { title: 'moved', version: 2 } });
+    expect(changed.json().data, changed.body).toMatchObject({ id, title: 'moved', version: 3 });
+    const table = trailOf(api, 'memo').table.replace(/v1$/, 'v2');
+    expect(await rows(`select id from ${table}_ids`)).toEqual([id]);
   });
 
   it('leaves no part of a schema that is deleted', async () => {
