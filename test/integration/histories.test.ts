@@ -3,8 +3,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { requestMigration } from '../../src/api/platform/request-migration.ts';
 import type { Kind, Resource, SchemaDefinition } from '../../src/contract/kinds.ts';
-import { decidePlanSignal, reconcileWorkflowId } from '../../src/contract/names.ts';
+import { decidePlanSignal, reconcileWorkflowId, taskQueues } from '../../src/contract/names.ts';
 import { createWorkflowAccess } from '../../src/process/workflow-access.ts';
 import { loadWorkflowBundle } from '../../src/process/workflow-bundle.ts';
 import { isReady } from '../../src/resources/status.ts';
@@ -162,6 +163,32 @@ describe('histories are made by', () => {
   it('a plan that still waits', async () => {
     await serve('waiting', ['1']);
     await narrow('waiting');
+  });
+
+  it('the runs of the schedules', async () => {
+    for (const workflow of ['detectDrift', 'maintainPartitions']) {
+      await plane.temporal.workflow.execute(workflow, {
+        ...{ workflowId: `scheduled/${workflow}`, taskQueue: taskQueues.control, args: [] },
+      });
+    }
+  });
+
+  it('records that move to another version, and records that do not fit it', async () => {
+    const moves = async (name: string, mapping: Record<string, string>) => {
+      await serve(name, ['1']);
+      const lifecycle = { migrateFrom: { version: 'v1', mapping } };
+      const spec = { version: 'v2', lifecycle };
+      const fields = [{ name: 'number', type: 'string', required: true, maxLength: 4 }];
+      await plane.store.apply([tenant.schema(name, { fields, spec })]);
+      const schema = (await until(schemaKey(name), ready)) as SchemaDefinition;
+      await requestMigration(plane.pool, schema, { to: 'v2', hold: false, actor: 'ada' });
+    };
+    const state = (wanted: string) => (found: Resource | undefined) =>
+      (found as SchemaDefinition).status?.migration?.state === wanted;
+    await moves('moved', { number: 'self.amount' });
+    await until(schemaKey('moved'), state('done'));
+    await moves('unmoved', { number: `self.amount + ' and more'` });
+    await until(schemaKey('unmoved'), state('failed'));
   });
 
   it('an organisation that is taken down', async () => {
