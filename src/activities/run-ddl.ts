@@ -9,6 +9,14 @@ const lockTimeoutMs = 500;
 const lockTriesMax = 10;
 const lockPauseMs = { min: 100, max: 1_000 };
 
+/** Autovacuum gives way to whoever has waited for it so long (migrations/0021). */
+const vacuumGivesWayAfterMs = 20;
+
+const limits = `
+  select set_config('lock_timeout', '${lockTimeoutMs}ms', true),
+         case when has_parameter_privilege('deadlock_timeout', 'SET')
+              then set_config('deadlock_timeout', '${vacuumGivesWayAfterMs}ms', true) end`;
+
 const lockNotAvailable = '55P03';
 
 /**
@@ -23,7 +31,7 @@ export async function runDdl<T>(
   for (let tries = 1; ; tries++) {
     try {
       return await pool.transaction(async (tx) => {
-        await tx.query({ text: `set local lock_timeout = ${lockTimeoutMs}` });
+        await tx.query({ text: limits });
         return work(tx);
       });
     } catch (error) {
