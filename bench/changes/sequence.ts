@@ -59,7 +59,7 @@ export const beginning = {
 
 type Reference = (over: object) => object;
 
-/** Twenty changes, each of which begins where the last one ended. `refer` leads to the makers. */
+/** Twenty-one changes, each of which begins where the last one ended. `refer` leads to the makers. */
 export function changeSequence(refer: Reference): readonly Change[] {
   const limited = { role: 'auditor', operations: ['read'] };
   return [
@@ -156,6 +156,13 @@ export function changeSequence(refer: Reference): readonly Change[] {
       name: 'drop a field',
       fields: { legacy: undefined },
       seeds: { legacy: undefined },
+    },
+    {
+      // By a field that the traffic changes, so that records move while they are copied.
+      name: 'partition the table',
+      spec: {
+        partitioning: { enabled: true, field: 'status', strategy: 'list', interval: 'monthly' },
+      },
     },
   ];
 }
