@@ -11,7 +11,7 @@ export interface KubernetesAccess {
   readonly kubeconfig: string | undefined;
   /** Where Velocity's own Leases and Events about itself live. Undefined: the context's namespace. */
   readonly namespace: string | undefined;
-  /** An answer that takes longer counts as none; the API server itself gives up after a minute. */
+  /** An answer that takes longer counts as none. */
   readonly answerWithinMs?: number;
 }
 
@@ -32,7 +32,7 @@ export interface KubernetesClient {
   readonly namespace: string;
   /** The answer's JSON. Throws KubernetesError for an answer that is no 2xx, and for none. */
   request<T>(request: KubernetesRequest): Promise<T>;
-  /** As `request`; undefined for 404. */
+  /** As `request`; undefined for an object that is not there. */
   find<T>(request: KubernetesRequest): Promise<T | undefined>;
   /**
    * One JSON value a line, for watches; resolves when the answer has begun. Throws when nothing at
@@ -50,7 +50,8 @@ export const patchTypes = {
   json: 'application/json-patch+json',
 } as const;
 
-const answerWithinMsDefault = 30_000;
+/** Answers take milliseconds, a page of a large list a second: who waits longer asks a dead connection. */
+const answerWithinMsDefault = 10_000;
 const connectWithinMs = 5_000;
 /** What the API server asks for with 429 is kept to, within reason. */
 const throttledTriesMax = 5;
@@ -133,7 +134,7 @@ export async function createKubernetesClient(access: KubernetesAccess): Promise<
     request,
     find: (asked) =>
       request<never>(asked).catch((error: unknown) => {
-        if (error instanceof KubernetesError && error.status === 404) return undefined;
+        if (error instanceof KubernetesError && error.isMissingObject) return undefined;
         throw error;
       }),
     stream: async (asked) => {

@@ -8,6 +8,8 @@ export class KubernetesError extends Error {
   readonly reason: string | undefined;
   /** What it says about single fields. */
   readonly causes: readonly StatusCause[];
+  /** The object that it speaks of. */
+  readonly object: string | undefined;
 
   private constructor(message: string, options: KubernetesErrorOptions) {
     super(message, { cause: options.cause });
@@ -15,6 +17,7 @@ export class KubernetesError extends Error {
     this.status = options.status;
     this.reason = options.reason;
     this.causes = options.causes ?? [];
+    this.object = options.object;
   }
 
   static unreachable({ method, path }: RequestName, cause: unknown): KubernetesError {
@@ -25,7 +28,7 @@ export class KubernetesError extends Error {
   static refused({ method, path }: RequestName, status: number, text: string): KubernetesError {
     const { message, reason, details } = parseStatus(text);
     return new KubernetesError(message ?? `${method} ${path}: HTTP ${status}`, {
-      ...{ status, reason, causes: details?.causes },
+      ...{ status, reason, causes: details?.causes, object: details?.name },
     });
   }
 
@@ -40,6 +43,11 @@ export class KubernetesError extends Error {
     return this.status === undefined || this.status === 429 || this.status >= 500;
   }
 
+  /** The kind is known and the object is not there; a cluster without our CRDs names no object. */
+  get isMissingObject(): boolean {
+    return this.status === 404 && this.object !== undefined;
+  }
+
   /** What was asked for has been forgotten: a list must start again, a watch from a new list. */
   get isExpired(): boolean {
     return this.status === 410;
@@ -52,6 +60,7 @@ interface KubernetesErrorOptions {
   readonly status?: number | undefined;
   readonly reason?: string | undefined;
   readonly causes?: readonly StatusCause[] | undefined;
+  readonly object?: string | undefined;
   readonly cause?: unknown;
 }
 
@@ -72,7 +81,7 @@ export interface WatchStatus {
 interface Status {
   readonly message?: string;
   readonly reason?: string;
-  readonly details?: { readonly causes?: readonly StatusCause[] };
+  readonly details?: { readonly name?: string; readonly causes?: readonly StatusCause[] };
 }
 
 function parseStatus(text: string): Status {

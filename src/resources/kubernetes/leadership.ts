@@ -43,13 +43,17 @@ export async function runAsLeader(options: LeadershipOptions): Promise<void> {
         await pause(timing.renewEveryMs, ended.signal);
         if (!ended.signal.aborted) await tryHold();
       }
+    })();
+    // Beside the renewal: a request that nobody answers must not keep a leader in office.
+    const watching = (async () => {
+      while (!ended.signal.aborted && lease.isHeld) await pause(lease.heldForMs, ended.signal);
       lost.abort();
     })();
     try {
       await lead(AbortSignal.any([signal, lost.signal]));
     } finally {
       ended.abort();
-      await renewing;
+      await Promise.all([renewing, watching]);
     }
   }
   await lease.release().catch(() => undefined);

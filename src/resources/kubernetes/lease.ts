@@ -11,6 +11,12 @@ export interface LeaseOptions {
   readonly durationMs: number;
 }
 
+/**
+ * Of the duration, how much its holder counts on: the rest is for the time that it takes to stop, as
+ * client-go leaves it between its renew deadline and the lease's end.
+ */
+const ownShare = 2 / 3;
+
 interface LeaseObject {
   readonly metadata: { readonly resourceVersion: string };
   readonly spec: LeaseSpec;
@@ -37,9 +43,13 @@ export class Lease {
     this.#options = options;
   }
 
-  /** By this process's own clock, which is the careful side: others count from later. */
   get isHeld(): boolean {
-    return performance.now() < this.#heldUntilMs;
+    return this.heldForMs > 0;
+  }
+
+  /** By this process's own clock, which is the careful side: others count from later. */
+  get heldForMs(): number {
+    return Math.max(0, this.#heldUntilMs - performance.now());
   }
 
   /** Takes or renews it. False when somebody else has it, or was faster. */
@@ -55,7 +65,7 @@ export class Lease {
       if (error instanceof KubernetesError && error.status === 409) return false;
       throw error;
     }
-    this.#heldUntilMs = startedAt + durationMs;
+    this.#heldUntilMs = startedAt + durationMs * ownShare;
     this.#seen = undefined;
     return true;
   }
@@ -92,16 +102,24 @@ export class Lease {
 
   async #create(): Promise<void> {
     const { client, name } = this.#options;
-    await ensureNamespace(client, client.namespace);
-    await client.request({
-      ...{ method: 'POST', path: this.#collection },
-      body: {
-        apiVersion: 'coordination.k8s.io/v1',
-        kind: 'Lease',
-        metadata: { name },
-        spec: this.#spec({}),
-      },
-    });
+    const post = () =>
+      client.request({
+        ...{ method: 'POST', path: this.#collection },
+        body: {
+          apiVersion: 'coordination.k8s.io/v1',
+          kind: 'Lease',
+          metadata: { name },
+          spec: this.#spec({}),
+        },
+      });
+    try {
+      await post();
+    } catch (error) {
+      // Only who finds no namespace needs the right to make one.
+      if (!(error instanceof KubernetesError) || error.status !== 404) throw error;
+      await ensureNamespace(client, client.namespace);
+      await post();
+    }
   }
 
   async #replace(current: LeaseObject): Promise<void> {

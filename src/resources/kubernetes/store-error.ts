@@ -29,6 +29,11 @@ function toVelocityError(error: KubernetesError): Error {
       const hint = 'Look at the roles of its service account.';
       return new VelocityError('KUBERNETES_UNAVAILABLE', said, { hint, cause: error });
     }
+    case 404: {
+      const said = 'The cluster does not know the kinds of velocity.sh.';
+      const hint = 'Apply the CRDs: kubectl apply --server-side -f crds';
+      return new VelocityError('KUBERNETES_UNAVAILABLE', said, { hint, cause: error });
+    }
     case 409:
       return new VelocityError('OPTIMISTIC_LOCK_FAILED', 'The resource has changed meanwhile.', {
         hint: 'Read it again and repeat the change on its new version.',

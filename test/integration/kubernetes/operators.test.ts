@@ -7,22 +7,27 @@ import { reportWaiting } from '../../../src/operator/report-status.ts';
 import { createWorkflowStarter } from '../../../src/operator/start-workflow.ts';
 import type { KubernetesClient } from '../../../src/resources/kubernetes/client.ts';
 import { createKubernetesClient } from '../../../src/resources/kubernetes/client.ts';
-import { openKubernetesStore } from '../../../src/resources/kubernetes/kubernetes-store.ts';
+import {
+  openKubernetesStore,
+  watchTimingDefault,
+} from '../../../src/resources/kubernetes/kubernetes-store.ts';
 import { listObjects } from '../../../src/resources/kubernetes/list-objects.ts';
 import { collectionPath, toResource } from '../../../src/resources/kubernetes/resource-object.ts';
+import type { WatchTiming } from '../../../src/resources/kubernetes/watch-kind.ts';
 import { isReady } from '../../../src/resources/status.ts';
 import type { ResourceKey, ResourceStore } from '../../../src/resources/store.ts';
 import type { ControlPlane } from '../../support/control-plane.ts';
 import { startControlPlane } from '../../support/control-plane.ts';
 import type { OwnKubernetes } from '../../support/kubernetes.ts';
 import { startKubernetes } from '../../support/kubernetes.ts';
+import { throughProxy } from '../../support/kubernetes-access.ts';
 import { testTenant } from '../../support/manifests.ts';
 import { until } from '../../support/until.ts';
 
 /** Schemas that arrive at once. */
 const many = Number(process.env['VELOCITY_TEST_SCHEMAS'] ?? 200);
-/** On two busy cores a schema takes some 200 ms of them, from apply to served. */
-const manyWithinMs = 30_000 + many * 500;
+/** On two busy cores a schema takes some 300 ms of them, from apply to served. */
+const manyWithinMs = 30_000 + many * 750;
 
 const tenant = testTenant('acme');
 
@@ -123,12 +128,20 @@ async function expectOneRunEach(names: readonly string[]): Promise<void> {
 }
 
 /** An operator that nobody elected, in this process. */
-function startUnelected(holder: string): { end(): Promise<void> } {
+function startUnelected(
+  holder: string,
+  by: {
+    readonly kubeconfig: string;
+    readonly watchTiming?: WatchTiming;
+    readonly answerWithinMs?: number;
+  } = kubernetes,
+): { end(): Promise<void> } {
   const stop = new AbortController();
   const running = (async () => {
-    const own = await createKubernetesClient({ ...kubernetes, namespace: undefined });
+    const { watchTiming = watchTimingDefault } = by;
+    const own = await createKubernetesClient({ ...by, namespace: undefined });
     const store: ResourceStore = openKubernetesStore({
-      ...{ client: own, holder, findVersions: async () => [] },
+      ...{ client: own, holder, findVersions: async () => [], watchTiming },
     });
     const connection = await Connection.connect({ address: plane.temporalAddress() });
     const namespace = 'default';
@@ -177,6 +190,20 @@ describe('operators of a cluster', () => {
 
     expect(await plane.store.find(schemaKey('late'))).toEqual(before);
     await expectOneRunEach(['late']);
+  });
+
+  it('find what was applied after their watches had fallen silent', async () => {
+    const { proxy, kubeconfig } = await throughProxy(kubernetes.kubeconfig);
+    const watchTiming = { ...watchTimingDefault, rotateSeconds: 2, silenceMs: 4_000 };
+    // Not the watches alone: every idle connection of the operator is one that nobody answers on.
+    const operator = startUnelected('silenced', { kubeconfig, watchTiming, answerWithinMs: 2_000 });
+    await plane.store.apply([...tenant.base, tenant.schema('heard')]);
+    await plane.until(schemaKey('heard'), ready);
+    proxy.strand();
+    await plane.store.apply([tenant.schema('unheard')]);
+    await plane.until(schemaKey('unheard'), ready, 60_000);
+    await operator.end();
+    await proxy.close();
   });
 
   it('do everything once, and never go back on a word, when two of them lead', async () => {

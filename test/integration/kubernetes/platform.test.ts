@@ -9,6 +9,7 @@ import { isReady } from '../../../src/resources/status.ts';
 import type { ResourceKey } from '../../../src/resources/store.ts';
 import { testTenant } from '../../support/manifests.ts';
 import { until } from '../../support/until.ts';
+import { spawnApi } from '../api/api-process.ts';
 import type { ClusterPlane } from './cluster-plane.ts';
 import { startClusterPlane } from './cluster-plane.ts';
 
@@ -114,6 +115,7 @@ describe('a platform whose resources live in a cluster', () => {
     await plane.store.apply([...tenant.base, tenant.schema('kept')]);
     await plane.until(schemaKey('kept'), ready);
     const objects = `/api/platform/objects/sd/${tenant.namespace}`;
+    await plane.store.apply([tenant.schema('midway')]);
     await kubernetes.killApiServer();
 
     expect((await call(airports, { key: plannerKey })).status).toBe(200);
@@ -126,12 +128,22 @@ describe('a platform whose resources live in a cluster', () => {
     });
     expect(refused.status).toBe(503);
     expect(await refused.json()).toMatchObject({ code: 'KUBERNETES_UNAVAILABLE' });
+    // A replica that starts now serves as well.
+    const replica = await spawnApi({
+      ...plane.environment,
+      VELOCITY_DATABASE_URL: plane.apiDatabaseUrl,
+    });
+    const headers = { authorization: `Bearer ${plannerKey}` };
+    expect((await fetch(new URL(airports, replica.url), { headers })).status).toBe(200);
+    replica.kill('SIGTERM');
+    expect(await replica.exited).toBe(0);
 
     // What the operator's watches had seen last is forgotten meanwhile.
     await kubernetes.compactEtcd();
     await kubernetes.startApiServer();
     await plane.store.apply([tenant.schema('new')]);
     await plane.until(schemaKey('new'), ready, 60_000);
+    await plane.until(schemaKey('midway'), ready, 60_000);
     await cluster.kubectl('delete', 'sd', 'kept', `--namespace=${tenant.namespace}`);
     await plane.until(schemaKey('kept'), gone);
   });

@@ -11,7 +11,7 @@ import type { WatchTiming } from '../../../src/resources/kubernetes/watch-kind.t
 import type { ResourceKey, ResourceStore } from '../../../src/resources/store.ts';
 import type { FaultProxy } from '../../support/fault-proxy.ts';
 import type { OwnKubernetes } from '../../support/kubernetes.ts';
-import { startKubernetes } from '../../support/kubernetes.ts';
+import { kubectl, startKubernetes } from '../../support/kubernetes.ts';
 import { removeResources, throughProxy } from '../../support/kubernetes-access.ts';
 import { until } from '../../support/until.ts';
 import {
@@ -157,6 +157,30 @@ describe('watch of a cluster', () => {
     await store.apply([schema('hard')]);
     await until(async () => watched.seen.includes('hard'), 20_000);
     expect(failures).toBe(1);
+  });
+
+  it('goes on with other kinds while one of them is unknown to the cluster', async () => {
+    const words: ResourceKey = { kind: 'SynonymSet', namespace: 'acme-shop-orders', name: 'words' };
+    expect(await store.find(words)).toBeUndefined();
+    const crd = 'crd/synonymsets.velocity.sh';
+    const definition = await kubectl(kubernetes.kubeconfig, ['get', crd, '--output=json']);
+    const watched = await watch({ rotateSeconds: 1 });
+    await kubectl(kubernetes.kubeconfig, ['delete', crd]);
+    await until(async () => watched.causes.length > 0, 20_000);
+    await store.apply([schema('meanwhile')]);
+    await until(async () => watched.seen.includes('meanwhile'), 20_000);
+    // Not to be mistaken for a resource that is not there.
+    await expect(store.find(words)).rejects.toMatchObject({ code: 'KUBERNETES_UNAVAILABLE' });
+
+    const synced = watched.syncs();
+    const { spec, metadata } = JSON.parse(definition) as {
+      spec: unknown;
+      metadata: { name: string };
+    };
+    const again = { apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', spec };
+    const input = JSON.stringify({ ...again, metadata: { name: metadata.name } });
+    await kubectl(kubernetes.kubeconfig, ['create', '--filename=-'], { input });
+    await until(async () => watched.syncs() > synced, 30_000);
   });
 
   it('goes on without a gap when its streams are ended in time', async () => {
