@@ -1,6 +1,6 @@
 import type { DiffInput, FieldChange, SchemaChange } from './diff.ts';
 import { quoteIdentifier } from './identifier.ts';
-import { ruleCheck, validationRules } from './validation-rule.ts';
+import { ruleCheck, validationRules, validationSource } from './validation-rule.ts';
 
 /** Rules that records must meet from now on, or need not any more; a renamed field changes none. */
 export function* ruleChanges(
@@ -27,5 +27,15 @@ export function* ruleChanges(
   for (const rule of before) {
     if (isAmong(rule, after)) continue;
     yield { kind: 'dropRule', class: 'safe', summary: `no longer ask for ${rule.source}` };
+  }
+  const said = new Map(
+    (active.validations ?? []).map((one) => [validationSource(one), one.message]),
+  );
+  const reworded = (desired.validations ?? []).some((one) => {
+    const source = validationSource(one);
+    return said.has(source) && said.get(source) !== one.message;
+  });
+  if (reworded) {
+    yield { kind: 'changeRules', class: 'safe', summary: 'change what is said of broken rules' };
   }
 }

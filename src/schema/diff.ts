@@ -174,7 +174,7 @@ function* fieldChanges(change: FieldChange, input: DiffInput): Iterable<SchemaCh
     const safeEnough = conversion?.exact === true ? 'online' : 'breaking';
     yield { kind: 'changeType', class: safeEnough, summary, ...about, ...none, ...refusal };
   }
-  yield* checkChanges(change);
+  yield* checkChanges(change, conversion === undefined ? {} : refusal);
   yield* requiredChanges(field, prior);
   if (!same(prior.default, field.default)) {
     const summary = `change the default of ${field.name} from ${show(prior.default)} to ${show(field.default)}`;
@@ -206,7 +206,11 @@ function addChange(field: Field, input: DiffInput): SchemaChange {
     return { ...about, class: 'breaking', refused };
   }
   if (empty) return about;
-  if (field.backfill !== undefined) return { ...about, class: 'online' };
+  if (field.backfill !== undefined) {
+    // Clients that know nothing of the field are refused from then on.
+    const asks = field.required === true && !hasDefault;
+    return { ...about, class: asks ? 'breaking' : 'online' };
+  }
   if (field.required === true && !hasDefault) {
     const refused = `the records that exist would have no value. Give it a default or a backfill; or add it without required, fill it in through the API, and require it in a later change`;
     return { ...about, class: 'breaking', refused };
@@ -226,14 +230,17 @@ function dropChange(field: Field, { referred }: DiffInput): SchemaChange {
   return { ...about, refused: `records of ${referrers.join(', ')} refer to it. Drop those first` };
 }
 
-function* checkChanges({ field, prior, backfill }: FieldChange): Iterable<SchemaChange> {
+function* checkChanges(
+  { field, prior, backfill }: FieldChange,
+  refusal: Pick<SchemaChange, 'refused'>,
+): Iterable<SchemaChange> {
   if (prior === undefined) return;
   const { looser, tighter } = limitChanges(field, prior);
   const about = { field: field.name };
   const filled = backfill === undefined ? '' : '; values outside get what its backfill says';
   if (tighter.length > 0) {
     const summary = `narrow ${field.name}: ${[...tighter, ...looser].join('; ')}${filled}`;
-    yield { kind: 'tightenCheck', class: 'breaking', summary, ...about };
+    yield { kind: 'tightenCheck', class: 'breaking', summary, ...about, ...refusal };
   } else if (looser.length > 0) {
     const summary = `widen ${field.name}: ${looser.join('; ')}`;
     yield { kind: 'loosenCheck', class: 'online', summary, ...about };
@@ -294,7 +301,7 @@ function* schemaChanges(
   }
   const rules = ({ fields: _, indexes: __, version: ___, ...rest }: SchemaDefinitionSpec) => ({
     ...rest,
-    validations: rest.validations?.map(({ message }) => message),
+    validations: undefined,
     access: { ...rest.access, rowFilter: undefined },
     partitioning: { retention: rest.partitioning?.retention },
   });

@@ -154,20 +154,24 @@ async function migrate(
 }
 
 describe('any schema to any other', () => {
-  it('gives every record the value that the model says, and the table of a fresh schema', async () => {
-    const cases = schemaPairs.chain((fates) =>
-      fc.tuple(
-        fc.constant(fates),
-        fc.array(fc.tuple(...fates.map(({ values }) => values)), { maxLength: 8 }),
-        fc.tuple(schemaParts, schemaParts),
-        fc.constantFrom(...divisions),
-      ),
-    );
-    await fc.assert(
-      fc.asyncProperty(cases, ([fates, records, parts, divided]) =>
-        migrate(fates, records, parts, divided),
-      ),
-      { numRuns: runs },
-    );
-  }, 240_000 + runs * 2_000);
+  it(
+    'gives every record the value that the model says, and the table of a fresh schema',
+    async () => {
+      const cases = schemaPairs.chain((fates) =>
+        fc.tuple(
+          fc.constant(fates),
+          fc.array(fc.tuple(...fates.map(({ values }) => values)), { maxLength: 8 }),
+          fc.tuple(schemaParts, schemaParts),
+          fc.constantFrom(...divisions),
+        ),
+      );
+      await fc.assert(
+        fc.asyncProperty(cases, ([fates, records, parts, divided]) =>
+          migrate(fates, records, parts, divided),
+        ),
+        { numRuns: runs },
+      );
+    },
+    240_000 + runs * 2_000,
+  );
 });
