@@ -156,7 +156,13 @@ function repairPart(item: DriftItem, place: RepairPlace, input: RepairInput): Re
     case 'history column':
       if (difference === 'missing') return change('columns of history', place.syncHistory);
       if (difference === 'changed') return { refused: superuserOnly };
-      return change(`put ${name} aside in history`, putAside(name, place));
+      // Where the table has it too, the two go together: history's functions know of both or of neither.
+      if (input.items.some((one) => one.kind === 'column' && one.name === name))
+        return { steps: [] };
+      return change(
+        `put ${name} aside in history`,
+        `${putAside(name, place)};\n${place.syncHistory}`,
+      );
     case 'ids function':
       return { shared: 'ids' };
     default:

@@ -38,6 +38,8 @@ export interface ControlPlane {
   readonly superuserUrl: string;
   /** The same database as an API logs in to it. */
   readonly apiDatabaseUrl: string;
+  /** As velocity_operator, who owns the record tables. */
+  readonly operatorDatabaseUrl: string;
   readonly store: ResourceStore;
   readonly temporal: Client;
   /** What every process of it is started with. */
@@ -116,6 +118,7 @@ export async function startControlPlane(
     pool,
     superuserUrl: database.superuserUrl,
     apiDatabaseUrl: database.apiUrl,
+    operatorDatabaseUrl: database.operatorUrl,
     store,
     environment: env,
     temporal: new Client({ connection }),
