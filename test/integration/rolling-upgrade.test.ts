@@ -195,4 +195,4 @@ it('this release takes the place of the previous one while requests go on', asyn
   const lost = [...traffic.written].filter(([id, text]) => kept.get(id)?.title !== text);
   expect(lost).toEqual([]);
   expect(rows.filter(({ version, versions }) => version !== versions)).toEqual([]);
-}, 90_000);
+}, 120_000);

@@ -160,6 +160,15 @@ describe('the history of a record', () => {
         ...{ status: 404, code: 'ENTITY_NOT_FOUND' },
       });
     }
+    // A key that lists its fields means those of now.
+    const scopes = [{ schema: 'item', fields: { read: ['region', 'subject'] } }];
+    const narrow = callerOf(api, await api.keyFor('wanda', [], { scopes }));
+    expect((await statesOf(narrow, '?revision=original')).map(Object.keys)).toEqual([
+      ['region', 'title'],
+      ['region', 'title'],
+      ['region', 'subject'],
+      ['region', 'subject'],
+    ]);
     const reader = callerOf(api, await api.keyFor('rita', ['reader']));
     expect((await history(reader)).json()).toMatchObject({ status: 403, code: 'RBAC_DENIED' });
   });
