@@ -117,6 +117,7 @@ function startTraffic(adminKey: string, apis: Set<string>) {
   };
   const done = Promise.all([run('a'), run('b'), run('c')]);
   return {
+    call,
     failures,
     written,
     requests: () => requests,
@@ -165,6 +166,7 @@ it('this release takes the place of the previous one while requests go on', asyn
     await shape(old.api.address, item({ name: 'size', type: 'integer', filterable: true }));
     await untilServed(old.api.address, 'size');
 
+    await shape(old.api.address, tenant.schema('late', { fields: [title] }));
     const fresh = await startFleet(thisRelease);
     apis.add(fresh.api.address);
     await sleep(1_500);
@@ -176,6 +178,11 @@ it('this release takes the place of the previous one while requests go on', asyn
     ];
     await shape(fresh.api.address, item(...wider));
     await untilServed(fresh.api.address, 'due');
+    // A table that the previous release made in the migrated database lacks nothing.
+    const lates = records.replace('/item/', '/late/');
+    const made = await traffic.call(fresh.api.address, 'POST', lates, { title: 'late' });
+    const past = await traffic.call(fresh.api.address, 'GET', `${lates}/${made.data.id}/history`);
+    expect(past.data).toMatchObject([{ operation: 'create', record: { title: 'late' } }]);
     await sleep(500);
   } finally {
     await traffic.stop();
