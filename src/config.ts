@@ -28,6 +28,8 @@ export interface Config {
   readonly resources: ResourcesConfig;
   /** What the API serves: an application, or one domain of it. Undefined: everything. */
   readonly serve: ServeConfig | undefined;
+  /** 32 bytes each: the first seals secrets, every one opens what it has sealed. */
+  readonly secretKeys: readonly Buffer[];
   /** Of the operator in a cluster; undefined: it judges nothing. */
   readonly webhook: WebhookConfig | undefined;
 }
@@ -86,6 +88,7 @@ const portMax = 65_535;
 /** A pipelined connection serves thousands of requests a second; more only add contention. */
 const poolSizeMax = 200;
 const secretLengthMin = 32;
+const sealingKeyBytes = 32;
 
 /** Reads `VELOCITY_*`; throws a ConfigError that lists everything that is wrong. */
 export function readConfig(env: Environment = environment()): Config {
@@ -108,6 +111,9 @@ export function readConfig(env: Environment = environment()): Config {
       ? (read('VELOCITY_CURSOR_SECRET', undefined, parseSecret) ?? '')
       : deriveCursorSecret(databaseUrl),
     resources: readResources(env, problems),
+    secretKeys: env['VELOCITY_SECRET_KEY']
+      ? (read('VELOCITY_SECRET_KEY', undefined, listOf(parseSealingKey)) ?? [])
+      : [],
     webhook: readWebhook(env, problems),
     serve: env['VELOCITY_SERVE'] ? read('VELOCITY_SERVE', undefined, parseServe) : undefined,
   };
@@ -235,6 +241,15 @@ function parseServe(text: string): ServeConfig {
     );
   }
   return { organisation, application, ...(domain !== undefined && { domain }) };
+}
+
+/** Never repeats the text. */
+function parseSealingKey(text: string): Buffer {
+  const key = Buffer.from(text, 'base64');
+  if (key.length !== sealingKeyBytes || key.toString('base64') !== text) {
+    throw new Error(`wants ${sealingKeyBytes} bytes in base64: openssl rand -base64 32`);
+  }
+  return key;
 }
 
 function parseSecret(text: string): string {

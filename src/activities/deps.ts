@@ -1,4 +1,5 @@
 import type { KubernetesClient } from '../resources/kubernetes/client.ts';
+import type { SecretStore } from '../resources/secrets/secret-store.ts';
 import type { ResourceStore } from '../resources/store.ts';
 import type { ListenTo } from '../store/listen.ts';
 import type { Pool } from '../store/pool.ts';
@@ -9,6 +10,8 @@ export interface ActivityDeps {
   /** Logs in as velocity_operator. */
   readonly pool: Pool;
   readonly listenTo: ListenTo;
+  /** Absent: this installation keeps no secrets. */
+  readonly secrets?: SecretStore | undefined;
   /** Undefined: Velocity does not run in a cluster. */
   readonly cluster?: KubernetesClient | undefined;
   now(): Date;

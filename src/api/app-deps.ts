@@ -3,6 +3,7 @@ import type { Observer } from '../observe.ts';
 import type { RecordsDeps } from '../records/request-context.ts';
 import type { DriftFigures } from '../resources/drift/find-drift.ts';
 import type { Registry } from '../resources/registry/registry.ts';
+import type { SecretStore } from '../resources/secrets/secret-store.ts';
 import type { ResourceStore } from '../resources/store.ts';
 import type { Pool } from '../store/pool.ts';
 import type { ReconcileAsker } from './routes/reconcile-schema.ts';
@@ -15,6 +16,8 @@ export interface AppDeps {
   readonly registry: Pick<Registry, 'snapshot' | 'ready' | 'refresh'>;
   readonly resources: ResourceStore;
   readonly pool: Pool;
+  /** Absent: this installation keeps no secrets. */
+  readonly secrets?: SecretStore | undefined;
   readonly observer: Pick<Observer, 'observe' | 'metrics'>;
   readonly version: string;
   readonly now: () => number;

@@ -23,6 +23,7 @@ import { addRecordRoutes } from './routes/records.ts';
 import { addSchemaDriftRoutes } from './routes/schema-drift.ts';
 import { addSchemaPlanRoutes } from './routes/schema-plans.ts';
 import { addSchemaVersionRoutes } from './routes/schema-versions.ts';
+import { addSecretRoutes } from './routes/secrets.ts';
 import { addWorkflowRoute } from './routes/workflows.ts';
 
 /** A client that sends nothing for this long is cut off; the longest upload is 16 MiB. */
@@ -63,6 +64,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   addDocsRoutes(app);
   addObjectRoutes(app, deps);
   addApiKeyRoutes(app, deps);
+  addSecretRoutes(app, deps);
   addSchemaPlanRoutes(app, deps);
   addSchemaDriftRoutes(app, deps);
   addSchemaVersionRoutes(app, deps);

@@ -3,6 +3,8 @@ import { hash, timingSafeEqual } from 'node:crypto';
 /** 28 random bytes and 4 of checksum: 43 characters of base64url without padding. */
 const randomBytesCount = 28;
 const checksumBytes = 4;
+/** What a key is for, where nobody says. */
+export const keyEnvDefault = 'live';
 const keyPattern = /^vel_([a-z0-9]{1,16})_([A-Za-z0-9_-]{43})$/;
 
 /**

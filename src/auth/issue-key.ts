@@ -1,4 +1,5 @@
 import type { KeyScope } from '../contract/identity.ts';
+import type { ApiKey } from '../contract/kinds.ts';
 import type { Transaction } from '../store/pool.ts';
 import { hashApiKey, mintApiKey } from './api-key.ts';
 
@@ -15,14 +16,33 @@ export interface KeyOwner {
   readonly expiresAt?: string;
 }
 
+/** The owner of the key that an ApiKey declares. */
+export function keyOwner({ metadata, spec }: ApiKey, organisation: string): KeyOwner {
+  const { namespace, name } = metadata;
+  const { actor, actorType, scopes, ipAllowlist, expiry } = spec;
+  return {
+    ...{ namespace, name, organisation, actor, actorType },
+    ...(scopes !== undefined && { scopes }),
+    ...(ipAllowlist !== undefined && { ipAllowlist }),
+    ...(expiry !== undefined && { expiresAt: expiry }),
+  };
+}
+
+export interface IssueOptions {
+  readonly env: string;
+  readonly randomBytes: (size: number) => Buffer;
+  /** Keeps the plaintext; when it cannot, no key is issued. */
+  readonly keep?: ((plaintext: string) => Promise<void>) | undefined;
+}
+
 /**
  * Mints a key and stores its hash under the owner's name, in the place of an older one. The
- * plaintext is the answer and exists nowhere else.
+ * plaintext is the answer and exists nowhere else, unless it is kept.
  */
 export async function issueKey(
   tx: Transaction,
   owner: KeyOwner,
-  options: { readonly env: string; readonly randomBytes: (size: number) => Buffer },
+  options: IssueOptions,
 ): Promise<string> {
   const plaintext = mintApiKey(options.env, options.randomBytes);
   await tx.query({
@@ -49,7 +69,20 @@ export async function issueKey(
       owner.expiresAt ?? null,
     ],
   });
+  await options.keep?.(plaintext);
   return plaintext;
+}
+
+/** Until the end of the transaction nobody else issues a key of this name. */
+export async function lockKey(
+  tx: Transaction,
+  { namespace, name }: Pick<KeyOwner, 'namespace' | 'name'>,
+): Promise<void> {
+  await tx.query({
+    name: 'auth.lock-key',
+    text: `select pg_advisory_xact_lock(hashtextextended('velocity api key ' || $1::text, 0))`,
+    values: [`${namespace}/${name}`],
+  });
 }
 
 /** True when the key existed and was not revoked before. */

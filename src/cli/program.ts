@@ -16,6 +16,7 @@ import { reconcileCommand } from './commands/reconcile.ts';
 import { recordCommand } from './commands/record.ts';
 import { revokeCommand } from './commands/revoke.ts';
 import { schemaCommand } from './commands/schema.ts';
+import { secretCommand } from './commands/secret.ts';
 import { statusCommand } from './commands/status.ts';
 import { versionCommand } from './commands/version.ts';
 import { example } from './help.ts';
@@ -76,7 +77,7 @@ export function buildProgram(cli: Cli): Command {
     statusCommand(cli),
   );
   add(workWithRecords, queryCommand(cli), recordCommand(cli), loadCommand(cli));
-  add(control, apiKeyCommand(cli), grantCommand(cli), revokeCommand(cli));
+  add(control, apiKeyCommand(cli), grantCommand(cli), revokeCommand(cli), secretCommand(cli));
   add(
     other,
     contextCommand(cli),

@@ -94,6 +94,7 @@ async function serveApi({ config, observer, signal }: ApiOptions): Promise<void>
 
   const {
     store: resources,
+    secrets,
     kubernetes,
     close,
   } = await openResourceStore(config, pool, {
@@ -110,6 +111,7 @@ async function serveApi({ config, observer, signal }: ApiOptions): Promise<void>
     records: { pipeline, pool, newId, cursorSecret: config.cursorSecret, now: Date.now },
     registry,
     resources,
+    secrets,
     pool,
     observer,
     version: await readVersion(),

@@ -7,11 +7,16 @@ import { createKubernetesClient } from '../resources/kubernetes/client.ts';
 import { openKubernetesStore } from '../resources/kubernetes/kubernetes-store.ts';
 import { openPostgresStore } from '../resources/postgres/postgres-store.ts';
 import { loadVersions } from '../resources/postgres/sql/load-admission-view.ts';
+import { openKubernetesSecrets } from '../resources/secrets/kubernetes-secrets.ts';
+import { openPostgresSecrets } from '../resources/secrets/postgres-secrets.ts';
+import type { SecretStore } from '../resources/secrets/secret-store.ts';
 import type { ResourceStore } from '../resources/store.ts';
 import type { Pool } from '../store/pool.ts';
 
 export interface OpenedStore {
   readonly store: ResourceStore;
+  /** Undefined: no key to seal them with is configured. */
+  readonly secrets: SecretStore | undefined;
   /** Only where resources live in a cluster. */
   readonly kubernetes?: {
     readonly client: KubernetesClient;
@@ -29,11 +34,20 @@ export async function openResourceStore(
 ): Promise<OpenedStore> {
   if (config.resources.store === 'postgres') {
     const store = openPostgresStore({ pool, connectionString: config.databaseUrl });
-    return { store, close: () => Promise.resolve() };
+    const [first, ...others] = config.secretKeys;
+    const keys = first && ([first, ...others] as const);
+    const secrets = keys && openPostgresSecrets({ pool, keys, randomBytes });
+    return { store, secrets, close: () => Promise.resolve() };
   }
   const client = await createKubernetesClient(config.resources);
   const holder = `${hostname()}_${process.pid}_${randomBytes(4).toString('hex')}`;
   const findVersions: FindVersions = (namespaces) => loadVersions(pool, namespaces);
   const store = openKubernetesStore({ client, holder, findVersions, ...options });
-  return { store, kubernetes: { client, holder, findVersions }, close: () => client.close() };
+  const secrets = openKubernetesSecrets(client);
+  return {
+    store,
+    secrets,
+    kubernetes: { client, holder, findVersions },
+    close: () => client.close(),
+  };
 }

@@ -109,13 +109,14 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     application: 'velocity worker',
     prepare: config.prepare,
   });
-  const { store, kubernetes, close } = await openResourceStore(config, pool);
+  const { store, secrets, kubernetes, close } = await openResourceStore(config, pool);
   const cluster = kubernetes?.client;
   const onLost = (cause: unknown) => observe({ type: 'listen.disconnected', cause });
   const listenTo = createListenTo(config.databaseUrl, onLost);
   const activities = createActivities({
     store,
     pool,
+    secrets,
     listenTo,
     cluster,
     now: () => new Date(),

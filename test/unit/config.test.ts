@@ -82,4 +82,29 @@ describe('configuration', () => {
     const env = { VELOCITY_DATABASE_URL: url, VELOCITY_CURSOR_SECRET: given };
     expect(readConfig(env).cursorSecret).toBe(given);
   });
+
+  it('reads what is of the edge of a cluster, and repeats no secret', () => {
+    const key = 'QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=';
+    const config = readConfig({
+      VELOCITY_DATABASE_URL: url,
+      VELOCITY_SERVE: 'acme/supply/procurement',
+      VELOCITY_SECRET_KEY: `${key},${key}`,
+      VELOCITY_WEBHOOK_PORT: '8443',
+      VELOCITY_WEBHOOK_HOSTS: 'one.svc, 127.0.0.1',
+    });
+    const serve = { organisation: 'acme', application: 'supply', domain: 'procurement' };
+    expect(config.serve).toEqual(serve);
+    expect(config.secretKeys.map(({ length }) => length)).toEqual([32, 32]);
+    expect(config.webhook).toMatchObject({
+      ...{ port: 8443, hosts: ['one.svc', '127.0.0.1'], certificateDirectory: undefined },
+      speakers: ['system:serviceaccount:velocity-system:velocity-api'],
+    });
+    const problems = problemsOf({
+      VELOCITY_DATABASE_URL: url,
+      VELOCITY_SERVE: 'acme',
+      VELOCITY_SECRET_KEY: 'c2hvcnQ=',
+    });
+    expect(Object.keys(problems)).toEqual(['VELOCITY_SECRET_KEY', 'VELOCITY_SERVE']);
+    expect(JSON.stringify(problems)).not.toContain('c2hvcnQ');
+  });
 });

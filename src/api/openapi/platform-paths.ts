@@ -115,6 +115,17 @@ const administration: Record<string, JsonSchema> = {
       parameters: [path('namespace'), path('name')],
     }),
   },
+  '/api/platform/secrets/{namespace}/{name}/{key}': {
+    put: operation('putSecret', 'Write one key of a secret; nothing reads it back', {
+      parameters: [path('namespace'), path('name'), path('key')],
+      requestBody: body({
+        type: 'object',
+        required: ['value'],
+        properties: { value: { type: 'string', writeOnly: true } },
+      }),
+      responses: { 204: { description: 'Written.' } },
+    }),
+  },
   '/api/platform/schema-plans/{namespace}/{name}/approve': {
     post: operation('approveSchemaPlan', 'Approve the plan that a schema waits with', {
       parameters: [path('namespace'), path('name')],

@@ -1,3 +1,4 @@
+import { keyEnvDefault } from '../../auth/api-key.ts';
 import type { Problem } from '../../errors.ts';
 import { validationError } from '../../errors.ts';
 
@@ -10,7 +11,6 @@ export interface KeyRequest {
   readonly spec: Readonly<Record<string, unknown>>;
 }
 
-const envDefault = 'live';
 const specMembers = ['actor', 'actorType', 'scopes', 'ipAllowlist', 'expiry'] as const;
 const members = ['name', 'namespace', 'env', ...specMembers];
 
@@ -32,7 +32,7 @@ export function parseKeyRequest(body: unknown): KeyRequest {
   };
   const name = text('name');
   const namespace = text('namespace');
-  const env = given['env'] ?? envDefault;
+  const env = given['env'] ?? keyEnvDefault;
   if (typeof env !== 'string' || !/^[a-z0-9]{1,16}$/.test(env)) {
     const hint = '1 to 16 characters of a-z and 0-9';
     problems.push({ pointer: '/env', rule: 'pattern', message: 'is not an environment', hint });

@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { issueKey, revokeKey } from '../../auth/issue-key.ts';
+import type { KeyOwner } from '../../auth/issue-key.ts';
+import { issueKey, keyOwner, lockKey, revokeKey } from '../../auth/issue-key.ts';
 import type { ApiKey } from '../../contract/kinds.ts';
 import { apiVersion, channels } from '../../contract/names.ts';
 import { assert, VelocityError, validationError } from '../../errors.ts';
+import { apiKeySecret } from '../../resources/secrets/secret-store.ts';
 import type { ResourceKey } from '../../resources/store.ts';
 import type { Transaction } from '../../store/pool.ts';
 import type { AppDeps } from '../app-deps.ts';
@@ -27,14 +29,21 @@ export function addApiKeyRoutes(app: FastifyInstance, deps: AppDeps): void {
   app.post(root, { config }, async (request, reply) => {
     requireKnownParams(queryOf(request), noParams);
     const wanted = parseKeyRequest(request.body);
-    const key = await provideResource(deps, request, wanted);
+    const { key, isNew } = await provideResource(deps, request, wanted);
     const { name, namespace } = key.metadata;
+    let wasIssued = false;
     const text = await deps.pool.transaction(async (tx) => {
-      await refuseLiveKey(tx, key);
+      await lockKey(tx, key.metadata);
+      if (await hasLiveKey(tx, key)) return readKept(deps, key, isNew);
+      wasIssued = true;
       await wakeOperator(tx, key);
-      return issueKey(tx, ownerOf(deps, key), { env: wanted.env, randomBytes: deps.randomBytes });
+      const { secrets, randomBytes } = deps;
+      const keep = secrets?.keepsApiKeys
+        ? (plaintext: string) => secrets.write(apiKeySecret(key), plaintext, key)
+        : undefined;
+      return issueKey(tx, ownerOf(deps, key), { env: wanted.env, randomBytes, keep });
     });
-    await noteIssued(deps, key);
+    if (wasIssued) await noteIssued(deps, key);
     // Whoever holds the answer may use the key at once, on this replica at least.
     await deps.registry.refresh();
     reply.code(201);
@@ -65,7 +74,7 @@ async function provideResource(
   deps: AppDeps,
   request: FastifyRequest,
   wanted: KeyRequest,
-): Promise<ApiKey> {
+): Promise<{ key: ApiKey; isNew: boolean }> {
   const { name, namespace } = wanted;
   const snapshot = deps.registry.snapshot();
   const access = decidePlatformAccess(identityOf(request), snapshot, deps.now());
@@ -80,14 +89,14 @@ async function provideResource(
       spec: { ...existing.spec },
     });
     requireSameSpec(existing, wanted);
-    return existing;
+    return { key: existing, isNew: false };
   }
   const spec = { actor: name, actorType: 'service', ...wanted.spec };
   requireNoEscalation(access, snapshot, { kind: 'ApiKey', namespace, spec });
   const manifest = { apiVersion, kind: 'ApiKey', metadata: { namespace, name }, spec };
   const [applied] = await deps.resources.apply([manifest], { actor: access.actor });
   assert(applied !== undefined, 'one manifest has one result');
-  return applied.resource as ApiKey;
+  return { key: applied.resource as ApiKey, isNew: true };
 }
 
 /** A key is what its resource says; a request that says otherwise would be shown another key. */
@@ -105,28 +114,18 @@ function requireSameSpec(existing: ApiKey, { spec }: KeyRequest): void {
   throw validationError(`The ApiKey "${existing.metadata.name}" says otherwise.`, problems);
 }
 
-function ownerOf(deps: AppDeps, { metadata: { namespace, name }, spec }: ApiKey) {
+function ownerOf(deps: AppDeps, key: ApiKey): KeyOwner {
+  const { namespace } = key.metadata;
   const organisation = organisationOf(namespace, deps.registry.snapshot());
   if (organisation === undefined) {
     throw new VelocityError('ENTITY_NOT_FOUND', `There is no organisation for ${namespace} yet.`, {
       hint: 'Apply its Organisation, Application and Domain first.',
     });
   }
-  const { actor, actorType, scopes, ipAllowlist, expiry } = spec;
-  return {
-    namespace,
-    name,
-    organisation,
-    actor,
-    actorType,
-    ...(scopes !== undefined && { scopes }),
-    ...(ipAllowlist !== undefined && { ipAllowlist }),
-    ...(expiry !== undefined && { expiresAt: expiry }),
-  };
+  return keyOwner(key, organisation);
 }
 
-/** A second key of the same name would silently end the first, which somebody uses. */
-async function refuseLiveKey(tx: Transaction, { metadata }: ApiKey): Promise<void> {
+async function hasLiveKey(tx: Transaction, { metadata }: ApiKey): Promise<boolean> {
   const { rowCount } = await tx.query({
     name: 'api.live-key',
     text: `
@@ -136,12 +135,27 @@ async function refuseLiveKey(tx: Transaction, { metadata }: ApiKey): Promise<voi
          for update`,
     values: [metadata.namespace, metadata.name],
   });
-  if (rowCount === 0) return;
-  throw new VelocityError(
-    'UNIQUE_CONSTRAINT_VIOLATION',
-    `The key "${metadata.name}" was issued already; its text cannot be shown again.`,
-    { hint: 'Revoke it first, or choose another name.' },
-  );
+  return rowCount > 0;
+}
+
+/**
+ * A second key of the same name would silently end the first, which somebody uses. Where texts are
+ * kept, a worker may have been faster to issue the key that this request has just asked for.
+ */
+async function readKept({ secrets }: AppDeps, key: ApiKey, isNew: boolean): Promise<string> {
+  const kept = secrets?.keepsApiKeys === true ? apiKeySecret(key) : undefined;
+  const text = isNew && kept !== undefined ? await secrets?.read(kept) : undefined;
+  if (text !== undefined) return text;
+  const name = key.metadata.name;
+  if (kept !== undefined) {
+    const message = `The key "${name}" was issued already.`;
+    const hint = `Its text is in the Secret ${kept.name} of namespace ${kept.namespace}, under ${kept.key}.`;
+    throw new VelocityError('UNIQUE_CONSTRAINT_VIOLATION', message, { hint });
+  }
+  const message = `The key "${name}" was issued already; its text cannot be shown again.`;
+  throw new VelocityError('UNIQUE_CONSTRAINT_VIOLATION', message, {
+    hint: 'Revoke it first, or choose another name.',
+  });
 }
 
 /**

@@ -67,17 +67,14 @@ describe('a platform whose resources live in a cluster', () => {
       const { namespace, name } = metadata;
       await cluster.plane.until({ kind, namespace, name }, ready, 60_000);
     }
-    const issued = await cluster.call('/api/platform/api-keys', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ name: 'planner', namespace: network }),
-    });
-    expect(issued.status).toBe(201);
-    const { data } = (await issued.json()) as { data: { key: string } };
-    plannerKey = data.key;
-    expect((await cluster.call(airports, { key: plannerKey })).status).toBe(200);
-    // The key is no change of its resource, and its operator hears of it all the same.
+    // A key that is declared is issued, and its text is in a Secret of the same name.
     await cluster.plane.until({ kind: 'ApiKey', namespace: network, name: 'planner' }, ready);
+    const text = '-o=go-template={{index .data "api-key" | base64decode}}';
+    plannerKey = await cluster.kubectl('get', 'secret', 'planner', `--namespace=${network}`, text);
+    await until(
+      async () => (await cluster.call(airports, { key: plannerKey })).status === 200,
+      5_000,
+    );
 
     const events = await cluster.kubectl('describe', 'sd', 'airport', `--namespace=${network}`);
     expect(events).toMatch(/Normal\s+Served\s.*velocity\s+revision 1 is served/);
