@@ -1,3 +1,4 @@
+import { quoteQualified } from '../schema/identifier.ts';
 import { syncPartitions } from '../schema/partitioning.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { Job } from './durable.ts';
@@ -45,7 +46,10 @@ export async function ensureRecordPartitions(
   for (const { spec, pgTable, ...table } of tables) {
     job?.signal.throwIfAborted();
     const sql = syncPartitions({ ...table, pgTable }, spec, { table: pgTable, most: 1 });
-    if (sql !== undefined) await makePartitions(deps, sql, job?.signal);
+    const made = sql === undefined ? 0 : await makePartitions(deps, sql, job?.signal);
+    if (made === 0) continue;
+    // Autovacuum measures partitions and never the table that they make up.
+    await deps.pool.query({ text: `analyze ${quoteQualified(table.pgNamespace, pgTable)}` });
   }
   return { after: tables.length === pageSize ? tables.at(-1)?.place : undefined };
 }

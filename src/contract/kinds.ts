@@ -1057,11 +1057,11 @@ export interface SchemaArchive {
 export interface Partitioning {
   /** Partition the table. */
   enabled: boolean;
-  /** Field that decides the partition. */
+  /** Required field that decides the partition; created_at serves range and id serves hash too. */
   field: string;
   /** How records are assigned. */
   strategy: 'range' | 'list' | 'hash';
-  /** Span of a range partition. */
+  /** Span of a range partition; list and hash take no notice of it. */
   interval: 'monthly' | 'quarterly' | 'yearly';
   /** How long a partition is kept. A duration: integer and s, m, h, d, w, mo or y. */
   retention?: string;

@@ -67,6 +67,13 @@ export function planRebuild(input: RebuildInput): PlanStep[] {
     planStep('verify', 'verify the copy', compareTables(names), {
       unfit: 'differ between the table and its copy',
     }),
+    ...(names.nextIds === undefined
+      ? []
+      : [
+          planStep('verify', 'verify its ids', compareIds(names.next, names.nextIds), {
+            unfit: 'have no id that is kept, or are not there while it is',
+          }),
+        ]),
     ...swap(input, names),
   ];
 }
@@ -175,6 +182,13 @@ function compareTables({ table, next, columns }: Names): string {
   return `select count(*) as records, min(id::text) as example
     from (select coalesce(t.id, n.id) as id from ${state(table)} t full join ${state(next)} n on n.id = t.id
            where t.state is distinct from n.state limit 1000) as unfit`;
+}
+
+/** An id that is not kept could be given twice. */
+function compareIds(next: string, nextIds: string): string {
+  return `select count(*) as records, min(id::text) as example
+    from (select coalesce(n.id, i.id) as id from ${next} n full join ${nextIds} i on i.id = n.id
+           where n.id is null or i.id is null limit 1000) as unfit`;
 }
 
 function swap({ desired, pgTable, references, typeOf }: RebuildInput, names: Names): PlanStep[] {

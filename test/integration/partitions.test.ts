@@ -259,6 +259,30 @@ describe('a partitioned schema', () => {
     expect(await trailProblems(superuser, trailOf(api, 'part'))).toEqual([]);
   });
 
+  it('has a partition for each value of an enum, and for one that is added', async () => {
+    const provideTicket = async (enumValues: string[]): Promise<unknown[]> => {
+      const state = { name: 'state', type: 'enum', enumValues, required: true };
+      const partitioning = { ...byMonth, field: 'state', strategy: 'list' };
+      const schema = { fields: [state], spec: { ...writer, partitioning } };
+      await api.provide(api.tenant.schema('ticket', schema));
+      const { table } = trailOf(api, 'ticket');
+      return rows(
+        `select replace(inhrelid::regclass::text, $1, '') from pg_inherits where inhparent = $1::regclass order by 1`,
+        [table],
+      );
+    };
+    expect(await provideTicket(['open', "it's odd"])).toEqual(['_default', '_l_itsodd', '_l_open']);
+    const more = await provideTicket(['open', "it's odd", 'held']);
+    expect(more).toEqual(['_default', '_l_held', '_l_itsodd', '_l_open']);
+    for (const state of ['open', "it's odd", 'held']) {
+      const made = await send('POST', api.path('ticket'), { body: { state } });
+      expect(made.statusCode, made.body).toBe(201);
+    }
+    const { table } = trailOf(api, 'ticket');
+    expect(await rows(`select count(*)::integer from ${table}_default`)).toEqual([0]);
+    expect(await rows(`select state from ${table}_l_itsodd`)).toEqual(["it's odd"]);
+  });
+
   it('takes over the records of the version before', async () => {
     const title = { name: 'title', type: 'string', required: true };
     await api.provide(api.tenant.schema('memo', { fields: [title], spec: writer }));

@@ -125,6 +125,14 @@ describe('a table with records, under traffic', () => {
     expect(await filled()).toHaveLength(partitions);
     expect(await seedStates()).toEqual(before);
     expect([...traffic.failures, ...movers.failures]).toEqual([]);
+    const { rows: ids } = await superuser.query(`select to_regclass($1) as ids`, [
+      `${trail.table}_ids`,
+    ]);
+    expect(ids[0].ids !== null).toBe(/RANGE|LIST/.test(key ?? ''));
+    if (ids[0].ids !== null) {
+      const strange = `select from ${trail.table} t full join ${trail.table}_ids i using (id) where t.version is null or i.tableoid is null`;
+      expect(await rows(strange)).toEqual([]);
+    }
     // As if it had been made so.
     const name = `fresh-${String(key)
       .toLowerCase()
