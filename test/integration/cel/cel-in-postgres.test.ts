@@ -13,6 +13,7 @@ import { celToSql } from '../../../src/cel/to-sql.ts';
 import { quoteLiteral } from '../../../src/schema/identifier.ts';
 import type { TestDatabase } from '../../support/postgres.ts';
 import { createTestDatabase } from '../../support/postgres.ts';
+import { corpus } from '../../unit/cel/corpus.ts';
 import { connect } from '../records/trail.ts';
 import {
   columns,
@@ -142,6 +143,16 @@ describe('an expression in Postgres', () => {
     expect(values).toBeGreaterThan(runs * 200);
     expect(absences).toBeGreaterThan(runs * 100);
   }, 120_000);
+
+  it('gives the conformance corpus the answers of the API', async () => {
+    const known = corpus
+      .map(({ expr }) => expr)
+      .filter((expr) => 'ok' in checkCel(expr, environment) && checked(expr).type !== 'null');
+    const answers = await compare(known, fc.sample(records, { numRuns: 1, seed: 1 }));
+    for (const { source, sql, here, there } of answers)
+      expect(there, `${source} ${sql}`).toBe(here);
+    expect(answers.length).toBeGreaterThan(300);
+  });
 
   it('matches the texts that RE2 matches, whatever the pattern', async () => {
     const cases = fc.tuple(

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkCel } from '../../../src/cel/check.ts';
 import { celField } from '../../../src/cel/environment.ts';
@@ -68,6 +69,53 @@ describe('an expression › bounds', () => {
     expect(messages('self.tags.all(x, self.tags.exists(y, y == x))')).toEqual([
       expect.stringMatching(/may take \d+ steps/),
     ]);
+  });
+
+  it('throws nothing, whatever the source is, and evaluates what has types over anything', () => {
+    const pieces = [
+      'self.a',
+      'self.text',
+      '"x"',
+      '1',
+      '2.5',
+      'null',
+      '(',
+      ')',
+      '[',
+      ']',
+      '{',
+      '}',
+      ',',
+      '.',
+    ];
+    const operators = [
+      ' + ',
+      ' && ',
+      ' ? ',
+      ' : ',
+      ' == ',
+      '!',
+      '-',
+      ' in ',
+      '.size()',
+      '.all(x, ',
+      'has(',
+      "'",
+    ];
+    const sources = fc.oneof(
+      fc.string({ maxLength: 60 }),
+      fc
+        .array(fc.constantFrom(...pieces, ...operators), { maxLength: 12 })
+        .map((all) => all.join('')),
+    );
+    const values = fc.dictionary(fc.constantFrom('a', 'b', 'sure', 'text', 'tags'), fc.jsonValue());
+    fc.assert(
+      fc.property(sources, values, (source, self) => {
+        const result = checkCel(source, environment);
+        if ('ok' in result) evaluateCel(result.ok, { self });
+      }),
+      { numRuns: 2_000 },
+    );
   });
 
   it('puts thirty-two texts together and no more', () => {
