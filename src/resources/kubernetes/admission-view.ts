@@ -1,8 +1,8 @@
 import type { Kind, Resource } from '../../contract/kinds.ts';
 import type { ViewContents } from '../admission/view.ts';
-import { keyOf, namespacesOf } from '../apply-rules.ts';
+import { namespacesOf } from '../apply-rules.ts';
 import type { KubernetesClient } from './client.ts';
-import { listObjects } from './list-objects.ts';
+import { listKeys, listObjects } from './list-objects.ts';
 import { toResource } from './resource-object.ts';
 
 /** The tree of every organisation: who owns which namespace. */
@@ -31,23 +31,23 @@ export async function loadViewContents(
   const { client, candidates, stored } = options;
   const namespaces = [...new Set(candidates.flatMap(namespacesOf))];
   const hasSchemas = candidates.some(({ kind }) => kind === 'SchemaDefinition');
-  const lists = await Promise.all([
+  const listing = Promise.all([
     ...treeKinds.map((kind) => list(client, kind)),
     ...referredKinds.flatMap((kind) =>
       namespaces.map((namespace) => list(client, kind, namespace)),
     ),
   ]);
+  const [lists, schemaKeys, versions] = await Promise.all([
+    listing,
+    // For quotas that count over namespaces.
+    hasSchemas ? listKeys(client, { kind: 'SchemaDefinition' }) : [],
+    hasSchemas ? options.findVersions(namespaces) : [],
+  ]);
   return {
     stored: [...lists.flat(), ...stored],
-    schemaKeys: hasSchemas ? await listSchemaKeys(client) : [],
-    versions: hasSchemas ? await options.findVersions(namespaces) : [],
+    schemaKeys,
+    versions,
   };
-}
-
-/** Every schema's key, for quotas that count over namespaces. */
-async function listSchemaKeys(client: KubernetesClient): Promise<ReturnType<typeof keyOf>[]> {
-  const resources = await list(client, 'SchemaDefinition');
-  return resources.map(keyOf);
 }
 
 async function list(client: KubernetesClient, kind: Kind, namespace?: string): Promise<Resource[]> {

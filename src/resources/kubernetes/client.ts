@@ -23,6 +23,8 @@ export interface KubernetesRequest {
   readonly body?: unknown;
   /** Of the body; JSON otherwise. PATCH says which kind of patch it is. */
   readonly contentType?: string;
+  /** JSON of the kind itself otherwise. */
+  readonly accept?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -52,6 +54,7 @@ export const patchTypes = {
 
 /** Answers take milliseconds, a page of a large list a second: who waits longer asks a dead connection. */
 const answerWithinMsDefault = 10_000;
+const jsonType = 'application/json';
 const connectWithinMs = 5_000;
 /** What the API server asks for with 429 is kept to, within reason. */
 const throttledTriesMax = 5;
@@ -90,7 +93,7 @@ export async function createKubernetesClient(access: KubernetesAccess): Promise<
   }
 
   async function send(request: KubernetesRequest, silenceMs: number) {
-    const { method, path, query = {}, body, contentType = 'application/json', signal } = request;
+    const { method, path, query = {}, body, contentType = jsonType, signal } = request;
     const url = new URL(`${prefix}${path}`, server);
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.set(name, String(value));
@@ -101,7 +104,7 @@ export async function createKubernetesClient(access: KubernetesAccess): Promise<
         origin: url.origin,
         path: `${url.pathname}${url.search}`,
         method,
-        headers: { ...headers, accept: 'application/json', 'content-type': contentType },
+        headers: { ...headers, accept: request.accept ?? jsonType, 'content-type': contentType },
         body: body === undefined ? null : JSON.stringify(body),
         headersTimeout: answerWithinMs,
         bodyTimeout: silenceMs,

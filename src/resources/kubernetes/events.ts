@@ -25,11 +25,12 @@ export interface EventTeller {
   tell(kind: Kind, change: StatusChange): void;
 }
 
-export function createEventTeller(client: KubernetesClient): EventTeller {
+/** `nowMs`: a clock that never goes back. */
+export function createEventTeller(client: KubernetesClient, nowMs: () => number): EventTeller {
   let allowance = burstMax;
-  let countedAt = performance.now();
+  let countedAt = nowMs();
   const allowed = (): boolean => {
-    const now = performance.now();
+    const now = nowMs();
     allowance = Math.min(burstMax, allowance + ((now - countedAt) / 1_000) * refillPerSecond);
     countedAt = now;
     if (allowance < 1) return false;

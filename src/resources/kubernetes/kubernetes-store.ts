@@ -46,7 +46,7 @@ export interface KubernetesStoreOptions {
 export function openKubernetesStore(options: KubernetesStoreOptions): ResourceStore {
   const { client, findVersions, servesStale = false } = options;
   const timing = options.watchTiming ?? watchTimingDefault;
-  const events = createEventTeller(client);
+  const events = createEventTeller(client, () => performance.now());
   const lock = createApplyLock(client, options.holder);
   /** Of the watch that runs, once it has seen everything. */
   let seen: ResourceCache | undefined;

@@ -1,4 +1,5 @@
 import type { Kind } from '../../contract/kinds.ts';
+import type { ResourceKey } from '../store.ts';
 import type { KubernetesClient } from './client.ts';
 import { KubernetesError } from './kubernetes-error.ts';
 import type { ResourceObject } from './resource-object.ts';
@@ -19,13 +20,33 @@ export interface ObjectList {
 
 interface Page {
   readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
-  readonly items: readonly ResourceObject[];
+  /** Null: there are none. */
+  readonly items: readonly ResourceObject[] | null;
+}
+
+/** The API server leaves spec and status out: a tenth of a list of schemas. */
+const metadataOnly = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
+
+interface ListOptions {
+  readonly kind: Kind;
+  readonly namespace?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** Keys of everything of a kind. */
+export async function listKeys(
+  client: KubernetesClient,
+  options: ListOptions,
+): Promise<ResourceKey[]> {
+  const { items } = await listObjects(client, { ...options, accept: metadataOnly });
+  const { kind } = options;
+  return items.map(({ metadata: { namespace, name } }) => ({ kind, namespace, name }));
 }
 
 /** Everything of a kind as of one instant, read from the API server's own store, not its cache. */
 export async function listObjects(
   client: KubernetesClient,
-  options: { readonly kind: Kind; readonly namespace?: string; readonly signal?: AbortSignal },
+  options: ListOptions & { readonly accept?: string },
 ): Promise<ObjectList> {
   for (let start = 1; ; start++) {
     try {
@@ -39,11 +60,7 @@ export async function listObjects(
 
 async function listPages(
   client: KubernetesClient,
-  {
-    kind,
-    namespace,
-    signal,
-  }: { readonly kind: Kind; readonly namespace?: string; readonly signal?: AbortSignal },
+  { kind, namespace, signal, accept }: ListOptions & { readonly accept?: string },
 ): Promise<ObjectList> {
   const path = collectionPath(kind, namespace);
   const items: ResourceObject[] = [];
@@ -52,8 +69,9 @@ async function listPages(
     const answer = await client.request<Page>({
       ...{ method: 'GET', path, query: { limit: pageSize, continue: next } },
       ...(signal !== undefined && { signal }),
+      ...(accept !== undefined && { accept }),
     });
-    items.push(...answer.items);
+    items.push(...(answer.items ?? []));
     next = answer.metadata.continue || undefined;
     if (next === undefined) return { items, resourceVersion: answer.metadata.resourceVersion };
   }
