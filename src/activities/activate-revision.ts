@@ -78,6 +78,8 @@ export async function activateRevision(
       activeRevision: revision,
       versions: await describeVersions(deps.pool, ref),
       pgTable: `${pgNamespace}.${pgTable}`,
+      // Counted by the schedule from here on; a table made a moment ago holds none.
+      ...(gathered.active === undefined && gathered.beside.length === 0 && { records: 0 }),
       provisionedAt: schema.status?.provisionedAt ?? deps.now().toISOString(),
       ...(schema.status?.plan !== undefined && {
         plan: { ...schema.status.plan, needsApproval: false },

@@ -123,7 +123,12 @@ export async function locateResource(
 export function messageOf(resource: ResourceView): string {
   if (phaseOf(resource) === 'Ready') return '';
   const { conditions = [] } = resource.status ?? {};
-  const telling = conditions.find(({ status, message }) => status === 'False' && message);
+  // Of a schema that serves, and of which there is more to tell.
+  const ofPhase = isServed(resource)
+    ? conditions.find(({ type }) => type === phaseOf(resource))
+    : undefined;
+  const telling =
+    ofPhase ?? conditions.find(({ status, message }) => status === 'False' && message);
   const { reason, message } = telling ?? conditions.find((condition) => condition.message) ?? {};
   return [reason, message].filter(Boolean).join(': ');
 }
@@ -131,6 +136,14 @@ export function messageOf(resource: ResourceView): string {
 export function phaseOf(resource: ResourceView): string {
   if (resource.metadata.deletionTimestamp !== undefined) return 'Deleting';
   return resource.status?.phase ?? 'Pending';
+}
+
+/** Ready, or a schema that serves its newest spec although it drifted or is frozen. */
+export function isServed(resource: ResourceView): boolean {
+  const phase = phaseOf(resource);
+  if (phase === 'Ready') return true;
+  const ready = resource.status?.conditions?.find(({ type }) => type === 'Ready');
+  return (phase === 'Drifted' || phase === 'Frozen') && ready?.status === 'True';
 }
 
 /** Has the operator acted upon the newest spec, or does the phase tell of an older one? */

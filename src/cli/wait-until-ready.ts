@@ -6,7 +6,7 @@ import { exitCodes } from './exit-codes.ts';
 import { ApiRefusal, CommandFailure } from './failures.ts';
 import { startProgress } from './progress.ts';
 import type { ResourceView } from './resources-api.ts';
-import { getResource, isSettled, messageOf, phaseOf } from './resources-api.ts';
+import { getResource, isServed, isSettled, messageOf, phaseOf } from './resources-api.ts';
 
 /** How long commands wait that are done only when the platform has acted. */
 export const effectTimeoutMs = 30_000;
@@ -38,7 +38,7 @@ export async function waitUntilReady(
           resource.metadata.name,
         );
         waiting.set(key, now);
-        if (!isSettled(now) || phaseOf(now) !== 'Ready') continue;
+        if (!isSettled(now) || !isServed(now)) continue;
         waiting.delete(key);
         reached.push(now);
       }

@@ -117,19 +117,6 @@ function literalOf(value: string, type: FieldType): unknown {
     : undefined;
 }
 
-/** Limits that a field can have, as Postgres prints the check that holds them. */
-const limits: readonly [RegExp, 'maxLength' | 'min' | 'max'][] = [
-  [/^char_length\("?([a-z][a-z0-9_]*)"?\) <= (\d+)$/, 'maxLength'],
-  [
-    /^\(?"?([a-z][a-z0-9_]*)"?\)?(?:::[a-z ]+)? >= '?\(?(-?\d+(?:\.\d+)?)\)?'?(?:::[a-z ]+)?$/,
-    'min',
-  ],
-  [
-    /^\(?"?([a-z][a-z0-9_]*)"?\)?(?:::[a-z ]+)? <= '?\(?(-?\d+(?:\.\d+)?)\)?'?(?:::[a-z ]+)?$/,
-    'max',
-  ],
-];
-
 function adoptConstraint(spec: SchemaDefinitionSpec, pgTable: string, item: DriftItem): Answer {
   const { name, difference, actual = '' } = item;
   const own = spec.fields.find((field) => checkName(pgTable, field.name) === name);
@@ -151,24 +138,24 @@ function adoptConstraint(spec: SchemaDefinitionSpec, pgTable: string, item: Drif
   return { spec: withField(spec, field.name, () => ({ ...before, ...said.limits })) };
 }
 
+/** A limit of a field as Postgres prints the check that holds it, without brackets and casts. */
+const limit = /^(char_length )?"?([a-z][a-z0-9_]*)"? (>=|<=) (-?\d+(?:\.\d+)?)$/;
+
 function readLimits(definition: string): { column: string; limits: Partial<Field> } | undefined {
   const inner = /^CHECK \((.*)\)$/.exec(definition)?.[1];
   if (inner === undefined) return undefined;
-  const parts = inner.replace(/^\((.*)\)$/, '$1').split(/\)? AND \(?/);
   const found: Partial<Record<'maxLength' | 'min' | 'max', number>> = {};
-  let column: string | undefined;
-  for (const part of parts) {
-    const text = part.replace(/^\((?=char_length)/, '');
-    const hit = limits
-      .map(([form, limit]) => [form.exec(text), limit] as const)
-      .find(([one]) => one);
-    const [match, limit] = hit ?? [];
-    if (match == null || limit === undefined) return undefined;
-    if (column !== undefined && column !== match[1]) return undefined;
-    column = match[1];
-    found[limit] = Number(match[2]);
+  const columns = new Set<string>();
+  for (const part of inner.split(' AND ')) {
+    const plain = part.replaceAll(/::[a-z ]+/g, '').replaceAll(/['()]/g, ' ');
+    const [, length, column, operator, bound] =
+      limit.exec(plain.replaceAll(/ +/g, ' ').trim()) ?? [];
+    if (column === undefined || (length !== undefined && operator === '>=')) return undefined;
+    columns.add(column);
+    found[length !== undefined ? 'maxLength' : operator === '>=' ? 'min' : 'max'] = Number(bound);
   }
-  return column === undefined ? undefined : { column, limits: found };
+  const [column, ...others] = columns;
+  return column === undefined || others.length > 0 ? undefined : { column, limits: found };
 }
 
 /** A B-tree over fields, none of them computed, and over all records. */

@@ -8,6 +8,7 @@ import type { Kind, Resource, SchemaDefinition } from '../../src/contract/kinds.
 import { decidePlanSignal, reconcileWorkflowId, taskQueues } from '../../src/contract/names.ts';
 import { createWorkflowAccess } from '../../src/process/workflow-access.ts';
 import { loadWorkflowBundle } from '../../src/process/workflow-bundle.ts';
+import { requestRepair } from '../../src/resources/drift/repair-requests.ts';
 import { isReady } from '../../src/resources/status.ts';
 import type { ResourceKey } from '../../src/resources/store.ts';
 import type { ControlPlane } from '../support/control-plane.ts';
@@ -189,6 +190,18 @@ describe('histories are made by', () => {
     await until(schemaKey('moved'), state('done'));
     await moves('unmoved', { number: `self.amount + ' and more'` });
     await until(schemaKey('unmoved'), state('failed'));
+  });
+
+  it('schedules, and a repair', async () => {
+    await query(`alter table ${pgNamespace}.approved_v1 disable trigger velocity_history_update`);
+    for (const id of ['detectDrift', 'maintainPartitions']) {
+      await plane.temporal.schedule.getHandle(id).trigger();
+    }
+    await until(schemaKey('approved'), (found) => found?.status?.phase === 'Drifted');
+    const asked = { requestedBy: 'eve', reason: undefined, generation: 2 };
+    await requestRepair(plane.pool, schemaKey('approved'), asked);
+    await access.askReconcile(schemaKey('approved'));
+    await until(schemaKey('approved'), (found) => found?.status?.phase === 'Ready');
   });
 
   it('an organisation that is taken down', async () => {

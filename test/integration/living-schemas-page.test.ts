@@ -86,24 +86,28 @@ async function type(command: string): Promise<string> {
   return output.trimEnd();
 }
 
-it.each(pages)('what %s says is what happens', async (name) => {
-  const page = fileURLToPath(new URL(`../../docs/${name}`, import.meta.url));
-  const text = await readFile(page, 'utf8');
-  const transcript = readTranscript(text);
-  expect(transcript.filter(({ kind }) => kind === 'command').length).toBeGreaterThan(9);
-  const names = new NameTable();
-  const typed: { command: string; output: string }[] = [];
-  for (const item of transcript) {
-    if (item.kind === 'file') {
-      await writeFile(join(folder, item.name), item.content);
-      continue;
+it.each(pages)(
+  'what %s says is what happens',
+  async (name) => {
+    const page = fileURLToPath(new URL(`../../docs/${name}`, import.meta.url));
+    const text = await readFile(page, 'utf8');
+    const transcript = readTranscript(text);
+    expect(transcript.filter(({ kind }) => kind === 'command').length).toBeGreaterThan(9);
+    const names = new NameTable();
+    const typed: { command: string; output: string }[] = [];
+    for (const item of transcript) {
+      if (item.kind === 'file') {
+        await writeFile(join(folder, item.name), item.content);
+        continue;
+      }
+      const command = names.translate(item.command);
+      const output = await type(command);
+      typed.push({ command, output });
+      names.learn(item.output, output);
+      if (writes) continue;
+      expect(normalise(output), `$ ${command}`).toBe(normalise(item.output));
     }
-    const command = names.translate(item.command);
-    const output = await type(command);
-    typed.push({ command, output });
-    names.learn(item.output, output);
-    if (writes) continue;
-    expect(normalise(output), `$ ${command}`).toBe(normalise(item.output));
-  }
-  if (writes) await writeFile(page, withTyped(text, typed));
-}, 120_000);
+    if (writes) await writeFile(page, withTyped(text, typed));
+  },
+  120_000,
+);

@@ -9,6 +9,7 @@ import { startControlPlane } from '../support/control-plane.ts';
 import { testTenant } from '../support/manifests.ts';
 import { uniqueName } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
+import { spawnApi } from './api/api-process.ts';
 
 let plane: ControlPlane;
 const tenant = testTenant(uniqueName('watch'));
@@ -89,6 +90,7 @@ describe('schedules', () => {
         reason: 'CatalogueDiffers',
         message: expect.stringContaining('trigger velocity_history_update is disabled'),
       });
+      await whatAnApiSays();
       // Nothing is undone by itself, and nothing is written that has not changed.
       await runSchedule('detectDrift');
       const again = await schemaOnce((one) => one.status?.phase === 'Drifted');
@@ -186,6 +188,32 @@ describe('a repair', () => {
     }
   });
 });
+
+/** Anybody who probes or scrapes an API hears of it, and it stays ready. */
+async function whatAnApiSays(): Promise<void> {
+  const api = await spawnApi({
+    VELOCITY_DATABASE_URL: plane.apiDatabaseUrl,
+    VELOCITY_TEMPORAL_ADDRESS: plane.temporalAddress(),
+  });
+  try {
+    await until(
+      async () => (await (await fetch(`${api.url}/readyz`)).text()).includes('warnings'),
+      5_000,
+    );
+    const ready = await fetch(`${api.url}/readyz`);
+    expect(ready.status).toBe(200);
+    const { data } = (await ready.json()) as { data: { warnings: string[] } };
+    expect(data.warnings).toContain(
+      '1 schemas may take writes without history and audit: triggers differ',
+    );
+    const figures = await (await fetch(`${api.url}/metrics`)).text();
+    expect(figures).toContain('velocity_schema_drift{kind="trigger"} 1');
+    expect(figures).toMatch(/velocity_schema_drift_age_seconds \d/);
+  } finally {
+    api.kill('SIGKILL');
+    await api.exited;
+  }
+}
 
 async function list(): Promise<string[]> {
   const found: string[] = [];

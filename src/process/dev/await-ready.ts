@@ -10,7 +10,7 @@ const waitMaxMs = 60_000;
 /** Waiting for a parent is usual for a moment; after this time somebody wants to know. */
 const pendingQuietMs = 3_000;
 /** Phases in which nothing changes without somebody doing something. */
-const settledPhases = ['Ready', 'Failed', 'AwaitingApproval', 'Frozen'];
+const settledPhases = ['Ready', 'Failed', 'AwaitingApproval', 'Drifted', 'Frozen'];
 
 /**
  * Tells when each schema that was applied is live, or why it is not and where it stands. `latest`
@@ -59,6 +59,7 @@ interface Observed {
 
 function report({ key, file, line }: AppliedManifest, { phase, reasons }: Observed): string {
   if (phase === 'Ready') return `${nameOf(key)} is Ready`;
+  if (reasons === '') return `${nameOf(key)} is Ready, and ${phase}`;
   return `${file}:${line}: ${nameOf(key)} is ${phase}: ${reasons}`;
 }
 
