@@ -33,6 +33,7 @@ import {
 import { abandonMigration } from './versions/abandon-migration.ts';
 import { copyRecords } from './versions/copy-records.ts';
 import { cutOver, finishMigration } from './versions/cut-over.ts';
+import { dropVersion } from './versions/drop-version.ts';
 import { keepInStep } from './versions/keep-in-step.ts';
 import { openMigration } from './versions/open-migration.ts';
 import { checkRecords, compareRecords } from './versions/verify-migration.ts';
@@ -82,6 +83,7 @@ export function createActivities(deps: ActivityDeps) {
     cutOver: bind(cutOver),
     finishMigration: bind(finishMigration),
     abandonMigration: bind(abandonMigration),
+    dropVersion: bind(dropVersion),
     keepApiDeployments: bind((all, _changed: ResourceRef) => keepApiDeployments(all)),
     closeRoute: bind(closeRoute),
     dropSchema: bind(dropSchema),

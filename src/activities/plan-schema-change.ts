@@ -14,9 +14,12 @@ import type { Planned } from './planned.ts';
 import { asksForFourEyes, batchSteps, shownPlan } from './planned.ts';
 import { decidePlan, findPlans, putPlan, setPlanState } from './sql/schema-plans.ts';
 import { findOpenMigration } from './sql/version-migrations.ts';
+import { findVersionToDrop } from './versions/drop-version.ts';
 
 /** Plans the way to the wanted schema and shows the plan in its status, or says why there is none. */
 export async function planSchemaChange(deps: ActivityDeps, ref: ResourceRef): Promise<Planned> {
+  const version = await findVersionToDrop(deps, ref);
+  if (version !== undefined) return { next: 'drop', version };
   const examined = await examineResource(deps, ref);
   if (examined.next !== 'retire') {
     // Before a change: it counts on the table being as the active revision has it.

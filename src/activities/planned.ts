@@ -12,6 +12,7 @@ export interface StepBatch {
 
 export type Planned =
   | Exclude<Examined, { next: 'provision' }>
+  | { readonly next: 'drop'; readonly version: string }
   | { readonly next: 'await'; readonly waiting: WaitingPlan }
   | {
       readonly next: 'apply';

@@ -1197,6 +1197,8 @@ export interface SchemaVersion {
 }
 /** The latest migration of records from one version to another. */
 export interface VersionMigration {
+  /** Which one it is, as the request for it was answered. */
+  id: string;
   /** Version that records are taken over from. */
   from: string;
   /** Version that takes them over. */

@@ -76,6 +76,9 @@ export const requestedByAnnotation = 'velocity.sh/requested-by';
 /** In a cluster: who set the annotation that approves, as `ACTOR@PLAN`, stamped likewise. */
 export const approvedByAnnotation = 'velocity.sh/approved-by';
 
+/** Drops the version of a schema that is the value, with its records and history. */
+export const dropVersionAnnotation = 'velocity.sh/drop-version';
+
 /** Update and signal by which a waiting schema workflow hears the decision on its plan. */
 export const decidePlanUpdate = 'decidePlan';
 export const decidePlanSignal = 'decidePlanByToken';

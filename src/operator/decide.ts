@@ -1,6 +1,11 @@
 import type { Resource } from '../contract/kinds.ts';
 import type { ReconciledKind } from '../contract/names.ts';
-import { confirmDeleteAnnotation, finalizer, reconcilers } from '../contract/names.ts';
+import {
+  confirmDeleteAnnotation,
+  dropVersionAnnotation,
+  finalizer,
+  reconcilers,
+} from '../contract/names.ts';
 import type { Obstacle } from '../resources/dependencies.ts';
 import { findCondition, isBeingDeleted, isReady } from '../resources/status.ts';
 
@@ -47,6 +52,8 @@ const rules: readonly Rule[] = [
   [deletionRefused, () => ({ do: 'tryLater' })],
   [beingDeleted, start],
   [nothingToProvision, () => ({ do: 'accept' })],
+  [dropRefused, () => ({ do: 'tryLater' })],
+  [versionToDrop, start],
   [alreadyReady, () => ({ do: 'nothing', settled: true })],
   [failedForGood, () => ({ do: 'nothing', settled: true })],
   [underWay, () => ({ do: 'tryLater' })],
@@ -81,6 +88,22 @@ function beingDeleted({ resource }: SeenResource): boolean {
 
 function nothingToProvision({ resource }: SeenResource): boolean {
   return !isReconciled(resource.kind);
+}
+
+/** Somebody wants a version gone that is still served; a spec that is not served yet comes first. */
+function versionToDrop({ resource }: SeenResource): boolean {
+  const version = resource.metadata.annotations?.[dropVersionAnnotation];
+  if (version === undefined || resource.kind !== 'SchemaDefinition') return false;
+  const served = resource.status?.versions?.some((one) => one.version === version) === true;
+  return served && isReady(resource);
+}
+
+/** It was told why that version stays; when that is over, nobody tells. */
+function dropRefused(seen: SeenResource): boolean {
+  if (seen.due || !versionToDrop(seen)) return false;
+  const said = findCondition(seen.resource, 'VersionDropped');
+  const version = seen.resource.metadata.annotations?.[dropVersionAnnotation] ?? '';
+  return said?.status === 'False' && said.message.startsWith(version);
 }
 
 function alreadyReady({ resource }: SeenResource): boolean {

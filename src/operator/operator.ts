@@ -4,6 +4,7 @@ import type { ReconciledKind } from '../contract/names.ts';
 import {
   approveBreakingAnnotation,
   confirmDeleteAnnotation,
+  dropVersionAnnotation,
   reconcilers,
   reconcileWorkflowId,
 } from '../contract/names.ts';
@@ -172,7 +173,8 @@ function askedOf({ metadata }: Resource): string {
   const { uid, generation, deletionTimestamp, annotations } = metadata;
   const confirmed = annotations?.[confirmDeleteAnnotation];
   const approved = annotations?.[approveBreakingAnnotation];
-  return JSON.stringify([uid, generation, deletionTimestamp, confirmed, approved]);
+  const dropped = annotations?.[dropVersionAnnotation];
+  return JSON.stringify([uid, generation, deletionTimestamp, confirmed, approved, dropped]);
 }
 
 /** Keeps apart what went wrong: Temporal here, everything else is the store. */

@@ -1475,9 +1475,10 @@ export const kindSchemas = {
     },
     VersionMigration: {
       type: 'object',
-      required: ['from', 'to', 'state'],
+      required: ['id', 'from', 'to', 'state'],
       additionalProperties: false,
       properties: {
+        id: { type: 'string', maxLength: 36 },
         from: { type: 'string', maxLength: 10 },
         to: { type: 'string', maxLength: 10 },
         state: {

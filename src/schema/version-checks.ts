@@ -42,7 +42,7 @@ function* fieldChecks(mapped: MappedField, versions: CheckedVersions): Iterable<
   const fits = conversion?.fits ?? 'true';
   const given = conversion === undefined ? 'true' : `${conversion.column} is not null`;
   if (conversion !== undefined && fits !== 'true') {
-    const unfit = `have a ${conversion.source} that is no ${field.type} without loss`;
+    const unfit = `have a value of ${conversion.source} that is no ${field.type} without loss`;
     yield found(unfit, where(`${given} and (${fits}) is not true`));
   }
   /** Only of values that convert: the others have been found above. */

@@ -30,6 +30,7 @@ export async function reconcileSchema(ref: ResourceRef): Promise<Outcome> {
       if (!(await approval.decided(planned.waiting, changes))) return superseded;
       planned = await approval.plan();
     }
+    if (planned.next === 'drop') return steps.dropVersion({ ref, version: planned.version });
     if (planned.next === 'retire') return retireSchema(ref);
     if (planned.next === 'nothing') return planned.outcome;
     if (planned.next === 'await') return superseded;

@@ -25,7 +25,7 @@ describe('a promotion that cannot be', () => {
     const kept = await both.create(both.at('unfit', 'v2'), { subject: 'of its own' });
     await both.promote('unfit');
     await expect(runPromotion(both.api.activities, both.refOf('unfit'))).rejects.toThrow(
-      /1 record have a subject outside its limits, .* for one; 1 record have a size that is no integer/,
+      /1 record has a subject outside its limits: .*; 1 record has a value of size that is no integer without loss: /,
     );
     expect(await both.leftovers('unfit')).toEqual([]);
     expect((await both.statusOf('unfit'))?.migration).toMatchObject({ state: 'failed' });

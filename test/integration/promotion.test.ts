@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compareSchemas } from '../../src/activities/drift/compare-schemas.ts';
 import { closeRoute } from '../../src/activities/retire-schema.ts';
 import { findCompared } from '../../src/activities/sql/drift.ts';
 import { copyRecords } from '../../src/activities/versions/copy-records.ts';
+import { dropVersion } from '../../src/activities/versions/drop-version.ts';
 import { connect } from './records/trail.ts';
 import { begin, copyAll, runPromotion } from './versions/run-promotion.ts';
 import type { VersionsApi } from './versions/versions-api.ts';
@@ -188,6 +190,58 @@ describe('references', () => {
         [both.tableOf('road', 'v2')],
       ),
     ).toEqual([[true]]);
+  });
+});
+
+describe('a version left behind', () => {
+  const drop = (name: string) =>
+    dropVersion(both.api.activities, { ref: both.refOf(name), version: 'v1' });
+
+  it('stays until its sunset, and for as long as others refer to it', async () => {
+    const [id] = await both.provide('ending', [{ title: 'x' }]);
+    const ref = both.api.tenant.reference('ending');
+    const user = { fields: [{ name: 'one', type: 'ref', ref }], spec: writer };
+    await both.api.provide(both.api.tenant.schema('user', user));
+    await both.promoted('ending', { to: 'v2', sunset: '1s' });
+    expect(await drop('ending')).toMatchObject({ reason: 'Referenced' });
+    await sleep(1_100);
+    expect((await both.send('GET', `${both.at('ending', 'v1')}/${id}`)).statusCode).toBe(200);
+    const moved = {
+      ...user,
+      fields: [{ name: 'one', type: 'ref', ref: { ...ref, version: 'v2' } }],
+    };
+    await both.api.provide(both.api.tenant.schema('user', moved));
+    await both.api.deps.registry.refresh();
+    const retired = await both.send('GET', `${both.at('ending', 'v1')}/${id}`);
+    expect([retired.statusCode, retired.json().code]).toEqual([410, 'VERSION_RETIRED']);
+    expect(retired.headers['link']).toContain(both.at('ending', 'v2'));
+  });
+
+  it('goes with its table when somebody says so, and is remembered', async () => {
+    const table = both.tableOf('ending', 'v1');
+    expect(await both.rows(`select count(*) from ${table}`)).toEqual([['1']]);
+    expect(await drop('ending')).toMatchObject({ reason: 'Dropped' });
+    expect(
+      await both.rows(`select to_regclass($1), to_regclass($1 || '_history')`, [table]),
+    ).toEqual([[null, null]]);
+    await both.api.deps.registry.refresh();
+    const gone = await both.send('GET', both.at('ending', 'v1'));
+    expect([gone.statusCode, gone.headers['link']]).toEqual([
+      410,
+      `<${both.at('ending', 'v2')}>; rel="successor-version"`,
+    ]);
+    expect((await both.send('GET', both.at('ending', 'v2'))).json().data).toHaveLength(1);
+    const versions = (await both.statusOf('ending'))?.versions;
+    expect(versions?.map(({ version }) => version)).toEqual(['v2']);
+  });
+
+  it('is kept where it was promised for longer', async () => {
+    expect(await drop('order')).toMatchObject({ reason: 'BeforeSunset' });
+    const newest = { ref: both.refOf('order'), version: 'v2' };
+    expect(await dropVersion(both.api.activities, newest)).toMatchObject({
+      reason: 'NewestVersion',
+    });
+    expect((await both.send('GET', both.at('order', 'v1'))).statusCode).toBe(200);
   });
 });
 

@@ -28,11 +28,20 @@ export async function checkRecords(
     });
     const { records = 0, example } = rows[0] ?? {};
     if (records === 0) continue;
-    const count = records >= countedMax ? `at least ${countedMax}` : String(records);
-    problems.push(`${count} record${records === 1 ? '' : 's'} ${unfit}, ${example} for one`);
+    problems.push(describeUnfit(records, unfit, example));
   }
   if (problems.length === 0) return;
   throw ApplicationFailure.nonRetryable(problems.join('; '), 'DataDoesNotFit');
+}
+
+/** `unfit` speaks of several: `have no title`, `share their code with others`. */
+function describeUnfit(records: number, unfit: string, example: string | null | undefined): string {
+  if (records === 1) {
+    const [verb = '', ...rest] = unfit.split(' ');
+    return `1 record ${verb === 'have' ? 'has' : `${verb}s`} ${rest.join(' ')}: ${example}`;
+  }
+  const count = records >= countedMax ? `at least ${countedMax}` : String(records);
+  return `${count} records ${unfit}, ${example} for one`;
 }
 
 export interface CompareSlice extends MigrationStep {

@@ -20,6 +20,7 @@ interface PromoteOptions {
 
 /** What the status of a schema says of its latest migration. */
 interface Migration {
+  readonly id: string;
   readonly from: string;
   readonly to: string;
   readonly state: string;
@@ -53,7 +54,7 @@ export function schemaPromoteCommand(cli: Cli): Command {
       const answer = await api.send<Envelope<Migration>>('POST', path, { body });
       const asked = answer.body.data;
       const reached = options.wait
-        ? await waitForMigration(cli, api, { namespace, name, hold, to })
+        ? await waitForMigration(cli, api, { namespace, name, hold, to, id: asked.id })
         : asked;
       printData(
         cli,
@@ -69,19 +70,20 @@ interface Waited {
   readonly name: string;
   readonly hold: boolean;
   readonly to: string;
+  readonly id: string;
 }
 
 /** Until it is done, or held in step; a large table takes its time, so there is no limit but ^C. */
 async function waitForMigration(
   cli: Cli,
   api: ApiClient,
-  { namespace, name, hold, to }: Waited,
+  { namespace, name, hold, to, id }: Waited,
 ): Promise<Migration> {
   const progress = await startProgress(cli, `moving records to ${to}`);
   for (;;) {
     const { status } = await getResource(api, kind, namespace, name);
     const migration = status?.['migration'] as Migration | undefined;
-    if (migration?.to === to) {
+    if (migration?.id === id) {
       const { state, message = '' } = migration;
       if (state === 'done' || (hold && state === 'inStep')) {
         progress.succeed(state === 'done' ? 'cut over' : 'in step');

@@ -4,6 +4,7 @@ import { example } from '../help.ts';
 import { schemaFreezeCommand, schemaUnfreezeCommand } from './freeze-schema.ts';
 import { schemaDiffCommand } from './schema-diff.ts';
 import { schemaPromoteCommand } from './schema-promote.ts';
+import { schemaRetireCommand } from './schema-retire.ts';
 import { schemaValidateCommand } from './schema-validate.ts';
 
 export function schemaCommand(cli: Cli): Command {
@@ -14,5 +15,6 @@ export function schemaCommand(cli: Cli): Command {
     .addCommand(schemaFreezeCommand(cli))
     .addCommand(schemaUnfreezeCommand(cli))
     .addCommand(schemaPromoteCommand(cli))
+    .addCommand(schemaRetireCommand(cli))
     .addHelpText('after', example('velocity schema validate samples/flights'));
 }

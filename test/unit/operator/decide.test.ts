@@ -49,6 +49,24 @@ describe('decide', () => {
     expect(decideOn({ status: ready }, { obstacle })).toEqual(settled);
   });
 
+  it('drops a version that somebody wants gone, and asks again later where it stays', () => {
+    const served = [
+      { version: 'v1', revision: 1, state: 'superseded' },
+      { version: 'v2', revision: 2, state: 'serving' },
+    ];
+    const metadata = { annotations: { 'velocity.sh/drop-version': 'v1' } };
+    const status = { ...ready, versions: served };
+    expect(decideOn({ metadata, status })).toEqual(start);
+    expect(decideOn({ status })).toEqual(settled);
+    expect(decideOn({ metadata, status: { ...ready, versions: served.slice(1) } })).toEqual(
+      settled,
+    );
+    const refusal = { ...condition('VersionDropped', 'False', 'Referenced'), message: 'v1 stays' };
+    const refused = { metadata, status: { ...status, conditions: [refusal] } };
+    expect(decideOn(refused)).toEqual({ do: 'tryLater' });
+    expect(decideOn(refused, { due: true })).toEqual(start);
+  });
+
   it('accepts kinds that have nothing to provision', () => {
     const resource = resourceOf('SynonymSet');
     expect(decide({ resource, obstacle: undefined, due: false, started: false })).toEqual({
