@@ -46,13 +46,14 @@ export interface ControlPlane {
   readonly environment: Readonly<Record<string, string>>;
   /** `host:port`. */
   temporalAddress(): string;
-  startWorker(): Promise<ControlProcess>;
+  /** `env` on top of the plane's own. */
+  startWorker(env?: Record<string, string>): Promise<ControlProcess>;
   /**
    * A worker that kills itself with SIGKILL just before or after its first run of an activity.
    * Resolves when it has ended, to what ended it.
    */
   runCrashingWorker(at: { activity: string; moment: CrashMoment }): Promise<number | string>;
-  startOperator(): Promise<ControlProcess>;
+  startOperator(env?: Record<string, string>): Promise<ControlProcess>;
   /** Waits until the resource is as wanted; fails with what it was last. */
   until(
     key: ResourceKey,
@@ -107,8 +108,8 @@ export async function startControlPlane(
       VELOCITY_KUBECONFIG: kubernetes.kubeconfig,
     }),
   };
-  const start = async (args: string[]): Promise<ControlProcess> => {
-    const { process: started, ready } = spawnProcess(args, env);
+  const start = async (args: string[], more = {}): Promise<ControlProcess> => {
+    const { process: started, ready } = spawnProcess(args, { ...env, ...more });
     running.add(started);
     await ready;
     return started;
@@ -123,13 +124,13 @@ export async function startControlPlane(
     environment: env,
     temporal: new Client({ connection }),
     temporalAddress: () => temporal.address,
-    startWorker: () => start([mainFile, 'worker']),
+    startWorker: (more) => start([mainFile, 'worker'], more),
     runCrashingWorker: ({ activity, moment }) => {
       const { process: crashing } = spawnProcess([crashingWorkerFile, activity, moment], env);
       running.add(crashing);
       return crashing.exited;
     },
-    startOperator: () => start([mainFile, 'operator']),
+    startOperator: (more) => start([mainFile, 'operator'], more),
     until: async (key, wanted, withinMs = 30_000) => {
       const deadline = performance.now() + withinMs;
       for (;;) {
