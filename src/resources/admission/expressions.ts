@@ -25,16 +25,17 @@ export function* schemaExpressions(
   const { spec } = schema;
   const typeOf = columnTypes(view);
   const self = recordFields(spec.fields, typeOf);
-  yield* validations(
-    spec,
-    new Map([
-      ['self', self],
-      ['old', self],
-      ['actor', actorFields],
-    ]),
-  );
+  const events = new Map([
+    ['self', self],
+    ['old', self],
+    ['actor', actorFields],
+  ]);
+  yield* validations(spec, events);
   yield* conditions(spec, new Map([['self', new Map([...self, ...systemColumns])]]));
   yield* backfills(schema, view, typeOf);
+  for (const [i, { filter }] of (spec.webhooks ?? []).entries()) {
+    if (filter !== undefined) yield* condition(at('spec', 'webhooks', i, 'filter'), filter, events);
+  }
 }
 
 type TypeOf = (field: Field) => string;

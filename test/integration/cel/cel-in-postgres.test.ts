@@ -9,7 +9,7 @@ import { decimalText, parseDecimal } from '../../../src/cel/decimal.ts';
 import { evaluateCel } from '../../../src/cel/evaluate.ts';
 import { instantText } from '../../../src/cel/instant.ts';
 import { postgresPattern } from '../../../src/cel/postgres-pattern.ts';
-import { celToSql } from '../../../src/cel/to-sql.ts';
+import { celToSql, conditionToSql } from '../../../src/cel/to-sql.ts';
 import { quoteLiteral } from '../../../src/schema/identifier.ts';
 import type { TestDatabase } from '../../support/postgres.ts';
 import { createTestDatabase } from '../../support/postgres.ts';
@@ -85,33 +85,57 @@ async function fill(rows: readonly object[]): Promise<void> {
   );
 }
 
+type Row = Readonly<Record<string, unknown>>;
 type Place = { lat: number; lon: number } | null;
 
 function pointOf({ place }: { place?: Place }): string | null {
   return place === null || place === undefined ? null : `(${place.lon},${place.lat})`;
 }
 
+interface Asked {
+  readonly source: string;
+  readonly sql: string;
+  /** What is selected, as text. */
+  readonly selected: string;
+  readonly here: (self: Row) => string | null;
+  readonly there: (answer: string | null) => string | null;
+}
+
+/** What an expression is asked for: its value, and as the condition of an index, whether it is true. */
+function askedOf(source: string): Asked[] {
+  const cel = checked(source);
+  const column = (field: string): string => `"${field}"`;
+  const value = celToSql(cel, column, quoteLiteral);
+  if ('unsupported' in value) return [];
+  const { type } = cel;
+  const whole: Asked = {
+    ...{ source, sql: value.sql, selected: selected(type, value.sql) },
+    here: (self) => shown(type, evaluateCel(cel, { self })),
+    there: (answer) => shownOf(type, answer),
+  };
+  const condition = conditionToSql(cel, column, quoteLiteral);
+  if (type !== 'bool' || 'unsupported' in condition) return [whole];
+  const holds: Asked = {
+    ...{ source, sql: condition.sql, selected: `((${condition.sql}) is true)::text` },
+    here: (self) => String(evaluateCel(cel, { self }) === true),
+    there: (answer) => answer,
+  };
+  return [whole, holds];
+}
+
 /** All expressions over all records in one statement; the answers of the two, beside each other. */
-async function compare(
-  sources: readonly string[],
-  rows: readonly Readonly<Record<string, unknown>>[],
-) {
-  const compiled = sources.flatMap((source) => {
-    const cel = checked(source);
-    const compiledTo = celToSql(cel, (field) => `"${field}"`, quoteLiteral);
-    return 'sql' in compiledTo ? [{ source, cel, ...compiledTo }] : [];
-  });
+async function compare(sources: readonly string[], rows: readonly Row[]) {
+  const asked = sources.flatMap(askedOf);
   await fill(rows);
-  const list = compiled.map(({ cel, sql }) => selected(cel.type, sql));
   const { rows: answers } = await client.query({
-    text: `select ${list.join(',\n')} from thing order by n`,
+    text: `select ${asked.map((one) => one.selected).join(',\n')} from thing order by n`,
     rowMode: 'array',
   });
-  return compiled.flatMap(({ source, cel, sql }, at) =>
+  return asked.flatMap(({ source, sql, here, there }, at) =>
     rows.map((self, n) => ({
       ...{ source, sql, self },
-      here: shown(cel.type, evaluateCel(cel, { self })),
-      there: shownOf(cel.type, answers[n]?.[at]),
+      here: here(self),
+      there: there(answers[n]?.[at] ?? null),
     })),
   );
 }

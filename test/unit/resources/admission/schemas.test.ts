@@ -306,6 +306,18 @@ describe('admission › expressions', () => {
     expect(problemsOf(wrong, known)).toEqual(['/spec/fields/1/backfill cel']);
   });
 
+  it('holds the filter of a webhook against the fields', () => {
+    const hook = (filter: string) =>
+      thing({
+        fields: [...fields],
+        webhooks: [
+          { name: 'tell', url: 'https://example.org', secretRef: { name: 's', key: 'k' }, filter },
+        ],
+      });
+    expect(problemsOf(hook('old.count != self.count && actor.type == "user"'))).toEqual([]);
+    expect(problemsOf(hook('self.nope'))).toEqual(['/spec/webhooks/0/filter cel']);
+  });
+
   it('takes a condition of an index over system columns too', () => {
     const index = (where: string) =>
       thing({ fields: [...fields], indexes: [{ fields: [{ name: 'count' }], where }] });
