@@ -51,6 +51,10 @@ describe('deploy/kubernetes', () => {
   it('is taken whole by the API server, again and again', async () => {
     const first = await kube(['apply', '-k', folder]);
     expect(first.match(/ created$/gm)?.length).toBeGreaterThan(15);
+    for (const name of ['api', 'worker', 'operator']) {
+      expect(first).toContain(`deployment.apps/velocity-${name} created`);
+      expect(first).toContain(`service/velocity-${name} created`);
+    }
     await put('secrets', 'velocity-webhook-certificate', { data: { 'tls.crt': 'eA==' } });
     const again = await kube(['apply', '-k', folder]);
     expect(again).not.toContain('created');
