@@ -10,6 +10,11 @@ import { isInvalidIndex } from './sql/is-invalid-index.ts';
 import { findPartitionsWithout } from './sql/partitions-without.ts';
 
 const uniqueViolation = '23505';
+/**
+ * The pool sends a statement again whose connection Postgres has ended: it then finds what the first
+ * one left half built, and says that it is there.
+ */
+const buildsMax = 3;
 
 /** Builds the index of a step, so that it is valid in the end however often it was begun. */
 export async function buildIndex(
@@ -56,13 +61,16 @@ async function buildOne(
     const name = quoteQualified(pgNamespace, index);
     await pool.query({ text: `drop index concurrently if exists ${name}` });
   };
-  await dropInvalid();
-  try {
-    await pool.query({ text: sql });
-  } catch (error) {
-    if (sqlState(error) !== uniqueViolation) throw error;
+  for (let tries = 1; tries <= buildsMax; tries++) {
     await dropInvalid();
-    throw unfitData('records share a value that is to be unique');
+    try {
+      await pool.query({ text: sql });
+    } catch (error) {
+      if (sqlState(error) !== uniqueViolation) throw error;
+      await dropInvalid();
+      throw unfitData('records share a value that is to be unique');
+    }
+    if (!(await isInvalidIndex(pool, { pgNamespace, index }))) return;
   }
   await requireValid(deps, { pgNamespace, index });
 }
