@@ -41,6 +41,10 @@ export function* notActedUpon({ spec }: SchemaDefinition): Iterable<Finding> {
   const { lifecycle, audit } = spec;
   const declared: readonly (readonly [string, boolean])[] = [
     [`search.tier ${spec.search.tier}`, true],
+    [
+      'validations.maxExecutionMs',
+      (spec.validations ?? []).some(({ maxExecutionMs }) => maxExecutionMs !== undefined),
+    ],
     ['webhooks', (spec.webhooks ?? []).length > 0],
     ['archive.policyRef', spec.archive?.policyRef !== undefined],
     ['observability.slos', (spec.observability?.slos ?? []).length > 0],

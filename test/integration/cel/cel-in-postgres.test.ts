@@ -36,6 +36,10 @@ const environment = new Map([['self', fields]]);
 beforeAll(async () => {
   database = await createTestDatabase();
   client = await connect(database.operatorUrl);
+  // What a session may be set to has no say in what an expression means.
+  await client.query(
+    `set timezone = 'America/New_York'; set datestyle = 'German, DMY'; set lc_time = 'C'`,
+  );
   const definitions = Object.entries(columns).map(([name, type]) => `"${name}" ${type}`);
   await client.query(`create temporary table thing (n integer, ${definitions.join(', ')})`);
 });
