@@ -114,8 +114,8 @@ function* condition(
 }
 
 function refused(pointer: string, { message, hint, line, column }: CelProblem): Finding {
-  const place = line === undefined ? '' : ` (line ${line}, column ${column})`;
-  return refuse(pointer, 'cel', `${message}${place}`, hint);
+  if (line === undefined) return refuse(pointer, 'cel', message, hint);
+  return refuse(pointer, 'cel', `Line ${line}, column ${column}: ${message}`, hint);
 }
 
 /** What the API alone could evaluate, or what needs the state before, waits for a later release. */

@@ -270,7 +270,7 @@ describe('admission › expressions', () => {
     expect(first('self.end > self.starts')).toMatchObject({
       pointer: '/spec/validations/0/rule',
       rule: 'cel',
-      message: 'self has no field "end". (line 1, column 5)',
+      message: 'Line 1, column 5: self has no field "end".',
       hint: expect.stringContaining('starts, ends, count'),
     });
     expect(first('self.count + 1')).toMatchObject({ rule: 'cel' });
