@@ -6,7 +6,6 @@ import type { Registry } from '../resources/registry/registry.ts';
 import type { SecretStore } from '../resources/secrets/secret-store.ts';
 import type { ResourceStore } from '../resources/store.ts';
 import type { Pool } from '../store/pool.ts';
-import type { ReconcileAsker } from './routes/reconcile-schema.ts';
 import type { PlanDecider } from './routes/schema-plans.ts';
 import type { WorkflowList } from './routes/workflows.ts';
 
@@ -30,7 +29,6 @@ export interface AppDeps {
   /** Absent: this API knows no Temporal. */
   readonly workflows?: WorkflowList;
   readonly decidePlan?: PlanDecider;
-  readonly askReconcile?: ReconcileAsker;
   /** Absent: nobody looks after it here. */
   readonly drift?: () => DriftFigures;
 }

@@ -36,7 +36,10 @@ export function reconcileWorkflowId(ref: ResourceRef): string {
 export const specChangedSignal = 'specChanged';
 
 /** Workflows that somebody asks for, by the name that requests call them. */
-export const requestedWorkflows = { migrateVersion: 'migrate-version' } as const;
+export const requestedWorkflows = {
+  migrateVersion: 'migrate-version',
+  reconcileSchema: 'reconcile/SchemaDefinition',
+} as const;
 
 export type RequestedWorkflow = keyof typeof requestedWorkflows;
 
@@ -46,6 +49,11 @@ export function requestedWorkflowId(workflow: RequestedWorkflow, ref: ResourceRe
 
 /** Sent with every start that somebody asked for. */
 export const workflowRequestedSignal = 'requested';
+
+/** How a workflow that runs is told that it is asked for again. */
+export function requestedSignal(workflow: RequestedWorkflow): string {
+  return workflow === 'reconcileSchema' ? specChangedSignal : workflowRequestedSignal;
+}
 
 /**
  * Postgres NOTIFY channels. Resources: payload `kind/namespace/name`. Outbox: `namespace.table`.

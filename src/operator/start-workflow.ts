@@ -4,10 +4,10 @@ import type { Resource } from '../contract/kinds.ts';
 import type { RequestedWorkflow, ResourceRef } from '../contract/names.ts';
 import {
   reconcileWorkflowId,
+  requestedSignal,
   requestedWorkflowId,
   specChangedSignal,
   taskQueues,
-  workflowRequestedSignal,
 } from '../contract/names.ts';
 import type { ResourceStore } from '../resources/store.ts';
 import { describePlace, ensureSearchAttributes } from './search-attributes.ts';
@@ -108,7 +108,7 @@ export function createWorkflowStarter(options: StarterOptions): WorkflowStarter 
     start: (workflow, resource) => inTime(() => start(workflow, resource)),
     startRequested: (workflow, resource) => {
       const workflowId = requestedWorkflowId(workflow, refOf(resource));
-      const told = { workflow, workflowId, signal: workflowRequestedSignal };
+      const told = { workflow, workflowId, signal: requestedSignal(workflow) };
       return inTime(() => startOrTell(told, resource));
     },
   };

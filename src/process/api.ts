@@ -123,7 +123,6 @@ async function serveApi({ config, observer, signal }: ApiOptions): Promise<void>
     serveMetrics: config.metricsPort === undefined,
     workflows: workflows.list,
     decidePlan: workflows.decidePlan,
-    askReconcile: workflows.askReconcile,
     drift: drift.figures,
   });
   exposeFigures(metrics, { pool, pipeline, registry, resources, drift: drift.figures });

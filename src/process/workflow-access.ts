@@ -1,16 +1,8 @@
 import type { Client, Connection, WorkflowExecutionInfo } from '@temporalio/client';
-import type { ReconcileAsker } from '../api/routes/reconcile-schema.ts';
 import type { PlanDecider } from '../api/routes/schema-plans.ts';
 import type { WorkflowList, WorkflowView } from '../api/routes/workflows.ts';
 import type { Config } from '../config.ts';
-import type { ReconciledKind } from '../contract/names.ts';
-import {
-  decidePlanUpdate,
-  reconcilers,
-  reconcileWorkflowId,
-  specChangedSignal,
-  taskQueues,
-} from '../contract/names.ts';
+import { decidePlanUpdate, reconcileWorkflowId } from '../contract/names.ts';
 import type { ErrorCode } from '../errors.ts';
 import { errorCodes, VelocityError } from '../errors.ts';
 
@@ -33,7 +25,6 @@ export function createWorkflowAccess(
 ): {
   list: WorkflowList;
   decidePlan: PlanDecider;
-  askReconcile: ReconcileAsker;
   close(): Promise<void>;
 } {
   let engine: Promise<Engine> | undefined;
@@ -51,24 +42,6 @@ export function createWorkflowAccess(
         );
       } catch (cause) {
         throw toRefusal(cause);
-      }
-    },
-    askReconcile: async (ref) => {
-      const { client, connection } = await connected();
-      try {
-        await connection.withDeadline(Date.now() + answerWithinMs, () =>
-          client.workflow.signalWithStart(reconcilers[ref.kind as ReconciledKind], {
-            workflowId: reconcileWorkflowId(ref),
-            workflowIdConflictPolicy: 'USE_EXISTING',
-            taskQueue: taskQueues.control,
-            args: [ref],
-            signal: specChangedSignal,
-            signalArgs: [],
-            staticSummary: `${ref.kind} ${ref.namespace}/${ref.name}, asked for by hand`,
-          }),
-        );
-      } catch (cause) {
-        throw new VelocityError('TEMPORAL_UNAVAILABLE', 'Temporal does not answer.', { cause });
       }
     },
     list: async (limit) => {

@@ -311,12 +311,17 @@ describe('the route', () => {
     expect(await driftOf()).toEqual([]);
   });
 
-  it('asks for nothing while Temporal is away', async () => {
-    expect((await reconcile({ mode: 'repair' })).json().code).toBe('TEMPORAL_UNAVAILABLE');
+  it('keeps what is asked for while Temporal is away, once', async () => {
+    const asked = (await reconcile({ mode: 'repair', reason: 'tidy up' })).json();
+    expect(asked.data).toMatchObject({ asked: true, steps: [] });
+    expect((await reconcile({ mode: 'repair' })).json().code).toBe('APPROVAL_CONFLICT');
     const { rows } = await superuser.query(
-      'select count(*)::integer as n from platform.schema_repairs',
+      `select requested_by, reason, (select count(*)::integer from platform.workflow_requests where workflow = 'reconcileSchema' and name = 'job') as kept
+         from platform.schema_repairs`,
     );
-    expect(rows).toEqual([{ n: 0 }]);
+    expect(rows).toMatchObject([{ reason: 'tidy up', kept: 1 }]);
+    expect((await planSchemaChange(deps, ref())).next).toBe('nothing');
+    expect((await superuser.query('select from platform.schema_repairs')).rowCount).toBe(0);
     expect((await reconcile({ mode: 'undo' })).json().code).toBe('VALIDATION_ERROR');
   });
 });

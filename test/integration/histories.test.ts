@@ -8,7 +8,7 @@ import type { Kind, Resource, SchemaDefinition } from '../../src/contract/kinds.
 import { decidePlanSignal, reconcileWorkflowId, taskQueues } from '../../src/contract/names.ts';
 import { createWorkflowAccess } from '../../src/process/workflow-access.ts';
 import { loadWorkflowBundle } from '../../src/process/workflow-bundle.ts';
-import { requestRepair } from '../../src/resources/drift/repair-requests.ts';
+import { requestReconcile, requestRepair } from '../../src/resources/drift/repair-requests.ts';
 import { isReady } from '../../src/resources/status.ts';
 import type { ResourceKey } from '../../src/resources/store.ts';
 import type { ControlPlane } from '../support/control-plane.ts';
@@ -200,7 +200,7 @@ describe('histories are made by', () => {
     await until(schemaKey('approved'), (found) => found?.status?.phase === 'Drifted');
     const asked = { requestedBy: 'eve', reason: undefined, generation: 2 };
     await requestRepair(plane.pool, schemaKey('approved'), asked);
-    await access.askReconcile(schemaKey('approved'));
+    await requestReconcile(plane.pool, schemaKey('approved'), 'eve');
     await until(schemaKey('approved'), (found) => found?.status?.phase === 'Ready');
   });
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SchemaDefinition } from '../../src/contract/kinds.ts';
 import { ensureSchedules } from '../../src/operator/schedules.ts';
 import { createWorkflowAccess } from '../../src/process/workflow-access.ts';
-import { requestRepair } from '../../src/resources/drift/repair-requests.ts';
+import { requestReconcile, requestRepair } from '../../src/resources/drift/repair-requests.ts';
 import type { ControlPlane } from '../support/control-plane.ts';
 import { startControlPlane } from '../support/control-plane.ts';
 import { testTenant } from '../support/manifests.ts';
@@ -162,7 +162,7 @@ describe('a repair', () => {
       await superuser.query(`alter table ${table} disable trigger velocity_first_version`);
       const asked = { requestedBy: 'dora', reason: 'tidy up', generation: 1 };
       await requestRepair(plane.pool, key, asked);
-      await access.askReconcile(key);
+      await requestReconcile(plane.pool, key, 'eve');
       const waiting = await schemaOnce((one) => one.status?.phase === 'AwaitingApproval');
       const { hash = '', steps = [] } = waiting.status?.plan ?? {};
       expect(steps.map(({ summary }) => summary)).toEqual([

@@ -8,7 +8,13 @@ import type { ActivityDeps } from '../deps.ts';
 import type { Job } from '../durable.ts';
 import { findOfKind } from '../find-resource.ts';
 import type { ComparedRevision, SchemaPlace } from '../sql/drift.ts';
-import { findCompared, findComparedPage, putDrift, touchDrift } from '../sql/drift.ts';
+import {
+  findCompared,
+  findComparedPage,
+  forgetOldVersions,
+  putDrift,
+  touchDrift,
+} from '../sql/drift.ts';
 import { estimateRecords } from '../sql/estimate-records.ts';
 import type { Compared } from './compare-schemas.ts';
 import { compareSchemas } from './compare-schemas.ts';
@@ -35,6 +41,7 @@ export async function checkDriftPage(
   { after }: DriftPage,
   job?: Pick<Job, 'signal'>,
 ): Promise<CheckedPage> {
+  if (after === undefined) await forgetOldVersions(deps.pool);
   const found = await findComparedPage(deps.pool, { after, size: pageSize });
   // Two versions of a schema share one status: a page does not end between them.
   const last = found.at(-1);

@@ -159,6 +159,18 @@ export async function touchDrift(tx: Transaction, places: readonly SchemaPlace[]
   });
 }
 
+/** What was found of versions that nobody serves any more. */
+export async function forgetOldVersions(tx: Transaction): Promise<void> {
+  for (const table of ['schema_drift', 'schema_shapes']) {
+    await tx.query({
+      text: `
+        delete from platform.${table} c
+         where not exists (select from platform.schema_revisions r
+                            where (r.namespace, r.name, r.version) = (c.namespace, c.name, c.version) and r.state = 'active')`,
+    });
+  }
+}
+
 /** Nothing of a schema that is gone stays to be compared, repaired or frozen. */
 export async function forgetDrift(
   tx: Transaction,

@@ -5,15 +5,12 @@ import type { Problem } from '../../errors.ts';
 import { VelocityError, validationError } from '../../errors.ts';
 import { findDrift } from '../../resources/drift/find-drift.ts';
 import { gatherRepairs } from '../../resources/drift/gather-repair.ts';
-import { endRepair, requestRepair } from '../../resources/drift/repair-requests.ts';
+import { requestReconcile, requestRepair } from '../../resources/drift/repair-requests.ts';
 import { adoptDrift } from '../../schema/adopt-drift.ts';
 import { recordTableName } from '../../schema/compile.ts';
 import type { AppDeps } from '../app-deps.ts';
 import { administeredSchema } from '../platform/administered-schema.ts';
 import { describePlans } from '../platform/describe-plans.ts';
-
-/** Asks the workflow of a resource to look at it now. Throws TEMPORAL_UNAVAILABLE. */
-export type ReconcileAsker = (ref: ResourceRef) => Promise<void>;
 
 const config = { access: 'platform' } as const;
 const reasonLengthMax = 1_000;
@@ -38,15 +35,8 @@ export function addReconcileRoute(app: FastifyInstance, deps: AppDeps): void {
 async function settle(deps: AppDeps, subject: Subject, wanted: Wanted): Promise<object> {
   if (wanted.mode === 'repair') return repair(deps, subject, wanted);
   if (wanted.mode === 'adopt') return adopt(deps, subject, wanted);
-  await askReconcile(deps, subject.ref);
+  await requestReconcile(deps.pool, subject.ref, subject.actor);
   return { asked: true };
-}
-
-export async function askReconcile(deps: AppDeps, ref: ResourceRef): Promise<void> {
-  if (deps.askReconcile === undefined) {
-    throw new VelocityError('TEMPORAL_UNAVAILABLE', 'This API was started without Temporal.');
-  }
-  await deps.askReconcile(ref);
 }
 
 /** The worker compares and plans afresh; what is answered here is the plan for what was found last. */
@@ -68,16 +58,14 @@ async function repair(deps: AppDeps, { ref, actor }: Subject, { reason, dryRun }
   };
   if (dryRun) return { asked: false, ...planned };
   const { generation = 1 } = (await schemaOf(deps, ref)).metadata;
-  const requested = await requestRepair(deps.pool, ref, { requestedBy: actor, reason, generation });
+  const requested = await deps.pool.transaction(async (tx) => {
+    const kept = await requestRepair(tx, ref, { requestedBy: actor, reason, generation });
+    if (kept) await requestReconcile(tx, ref, actor);
+    return kept;
+  });
   if (!requested) {
     const hint = 'See its status; a plan that waits is approved or rejected.';
     throw new VelocityError('APPROVAL_CONFLICT', 'A repair of this schema is under way.', { hint });
-  }
-  try {
-    await askReconcile(deps, ref);
-  } catch (error) {
-    await endRepair(deps.pool, ref);
-    throw error;
   }
   return { asked: true, ...planned };
 }

@@ -3,13 +3,14 @@ import type { Problem } from '../../errors.ts';
 import { validationError } from '../../errors.ts';
 import type { FoundDrift } from '../../resources/drift/find-drift.ts';
 import { findDrift, listDrift } from '../../resources/drift/find-drift.ts';
+import { requestReconcile } from '../../resources/drift/repair-requests.ts';
 import { describeDrift } from '../../schema/compare-shapes.ts';
 import type { AppDeps } from '../app-deps.ts';
 import { administeredSchema } from '../platform/administered-schema.ts';
 import { decidePlatformAccess, requireSomeAdministration } from '../platform/platform-access.ts';
 import { identityOf } from '../plugins/authentication.ts';
 import { queryOf, requireKnownParams } from '../request-params.ts';
-import { askReconcile, reasonProblem } from './reconcile-schema.ts';
+import { reasonProblem } from './reconcile-schema.ts';
 
 const root = '/api/platform/schemas/:namespace/:name';
 const config = { access: 'platform' } as const;
@@ -42,15 +43,18 @@ export function addSchemaDriftRoutes(app: FastifyInstance, deps: AppDeps): void 
       const { ref, actor } = await administeredSchema(deps, request);
       const reason = parseReason(request.body);
       const { namespace, name } = ref;
-      const { rows } = await deps.pool.query<{ changed: boolean }>({
-        name: 'api.set-frozen',
-        text: `select platform.set_frozen($1::text, $2::text, $3::boolean, $4::text, $5::text) as changed`,
-        values: [namespace, name, frozen, actor, reason ?? null],
+      const changed = await deps.pool.transaction(async (tx) => {
+        // The status follows, be it now or when Temporal is back.
+        await requestReconcile(tx, ref, actor);
+        const { rows } = await tx.query<{ changed: boolean }>({
+          name: 'api.set-frozen',
+          text: `select platform.set_frozen($1::text, $2::text, $3::boolean, $4::text, $5::text) as changed`,
+          values: [namespace, name, frozen, actor, reason ?? null],
+        });
+        return rows[0]?.changed ?? false;
       });
       await deps.registry.refresh();
-      // The status follows now or, while Temporal is away, with the next comparison.
-      await askReconcile(deps, ref).catch(() => undefined);
-      const data = { namespace, name, frozen, changed: rows[0]?.changed ?? false, by: actor };
+      const data = { namespace, name, frozen, changed, by: actor };
       return { data, requestId: request.id };
     });
   }

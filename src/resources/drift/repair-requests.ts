@@ -35,6 +35,21 @@ export async function requestRepair(
   return rowCount === 1;
 }
 
+/** Kept in the caller's transaction, and handed to Temporal by a worker: it may be away just now. */
+export async function requestReconcile(
+  tx: Transaction,
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+  requestedBy: string,
+): Promise<void> {
+  await tx.query({
+    name: 'drift.request-reconcile',
+    text: `
+      insert into platform.workflow_requests (workflow, kind, namespace, name, requested_by)
+      values ('reconcileSchema', 'SchemaDefinition', $1::text, $2::text, $3::text)`,
+    values: [namespace, name, requestedBy],
+  });
+}
+
 export async function findRepair(
   tx: Transaction,
   ref: ResourceRef,
