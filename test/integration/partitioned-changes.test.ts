@@ -1,5 +1,8 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { abandonSchemaChange } from '../../src/activities/abandon-schema-change.ts';
+import { applySchemaSteps } from '../../src/activities/apply-schema-steps.ts';
+import { planSchemaChange } from '../../src/activities/plan-schema-change.ts';
 import type { TestApi } from './api/test-api.ts';
 import { openTestApi } from './api/test-api.ts';
 import type { Caller } from './records/call.ts';
@@ -165,6 +168,42 @@ describe('a partitioned table changes under traffic', () => {
     expect(nobody.json()).toMatchObject({
       ...{ code: 'REFERENCE_CONFLICT', details: { fields: ['carrier'] } },
     });
+  });
+
+  it('is left as it was by a change that is given up, on every partition', async () => {
+    const before = await catalogueOf(api, 'leg');
+    const list = [...fields].map(([name, field]) => ({ name, ...field }));
+    const more = [
+      { name: 'second', type: 'ref', ref: api.tenant.reference('carrier') },
+      { name: 'note', type: 'string', filterable: true },
+    ];
+    const wanted = { fields: [...list, ...more], spec: { ...writer, ...spec } };
+    await api.deps.resources.apply([api.tenant.schema('leg', wanted)]);
+    const { namespace } = api.tenant;
+    const ref = { kind: 'SchemaDefinition', namespace, name: 'leg' } as const;
+    const planned = await planSchemaChange(api.activities, ref);
+    expect(planned.next, JSON.stringify(planned)).toBe('apply');
+    if (planned.next !== 'apply') return;
+    const { planHash, batches } = planned;
+    for (const { names: batch } of batches) {
+      await applySchemaSteps(api.activities, { ref, planHash, batch });
+    }
+    // And what a worker leaves that dies between two partitions.
+    const [partition] = await rows(
+      `select inhrelid::regclass::text from pg_inherits where inhparent = $1::regclass order by 1`,
+      [trail.table],
+    );
+    await api.operator.query({
+      text: `create index _next_half on ${partition} (_next_note);
+        alter table ${partition} add constraint _next_half_fkey foreign key (_next_second)
+          references ${trail.namespace}.carrier_v1 (id) not valid`,
+    });
+    expect(await looseParts()).not.toEqual([]);
+    const given = { reason: 'MigrationCancelled', message: 'given up' } as const;
+    await abandonSchemaChange(api.activities, { ref, planHash, ...given });
+    expect(await looseParts()).toEqual([]);
+    expect(await catalogueOf(api, 'leg')).toEqual(before);
+    await change({});
   });
 
   it('looks like one that was made so, and has lost nothing', async () => {
