@@ -17,7 +17,8 @@ const limits = `
          case when has_parameter_privilege('deadlock_timeout', 'SET')
               then set_config('deadlock_timeout', '${vacuumGivesWayAfterMs}ms', true) end`;
 
-const lockNotAvailable = '55P03';
+/** Of a deadlock too it is the one that steps back: it looks for them sooner than the traffic does. */
+const inTheWay: ReadonlySet<string | undefined> = new Set(['55P03', '40P01']);
 
 /**
  * Runs `work`, which changes the catalogue, in one transaction that never queues behind a long
@@ -35,14 +36,14 @@ export async function runDdl<T>(
         return work(tx);
       });
     } catch (error) {
-      if (!isLockTimeout(error) || tries >= lockTriesMax || signal?.aborted === true) throw error;
+      if (!steppedBack(error) || tries >= lockTriesMax || signal?.aborted === true) throw error;
       const { min, max } = lockPauseMs;
       await sleep(min + random() * (max - min));
     }
   }
 }
 
-function isLockTimeout(error: unknown): boolean {
+function steppedBack(error: unknown): boolean {
   const state = sqlState(error) ?? (error instanceof Error ? sqlState(error.cause) : undefined);
-  return state === lockNotAvailable;
+  return inTheWay.has(state);
 }

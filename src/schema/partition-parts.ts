@@ -12,9 +12,10 @@ export function referencePartitions(table: string, name: string, definition: str
   const on = quoteLiteral(table);
   const known = (relation: string): string =>
     `exists (select from pg_constraint k where k.conrelid = ${relation} and k.conname = ${quoteLiteral(nextName(name))})`;
-  const each = (condition: string, statement: string): string => `do $partitions$
+  const each = (condition: string, statement: string, first = ''): string => `do $partitions$
     declare v_partition regclass;
     begin
+      ${first}
       for v_partition in select h.inhrelid::regclass from pg_inherits h
                           where h.inhparent = ${on}::regclass and ${condition} order by 1 loop
         execute format(${quoteLiteral(statement)}, v_partition);
