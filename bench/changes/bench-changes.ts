@@ -5,9 +5,9 @@ import { changeLines, formatChanges, writeChanges } from './report.ts';
 import { runChanges } from './run-changes.ts';
 
 const connections = 32;
-/** Medians of three; a window of 1.5 s has 450 requests, so that four of them are above its p99. */
+/** Medians of three; a window of 1.2 s has 360 requests, so that three of them are above its p99. */
 const windows = 3;
-const windowMs = 1_500;
+const windowMs = 1_200;
 /** A backfill of a million records beside traffic is over in one or two. */
 const changeWithinMs = 600_000;
 

@@ -59,7 +59,7 @@ export const beginning = {
 
 type Reference = (over: object) => object;
 
-/** Twenty-one changes, each of which begins where the last one ended. `refer` leads to the makers. */
+/** Some twenty changes, each of which begins where the last one ended. `refer` leads to the makers. */
 export function changeSequence(refer: Reference): readonly Change[] {
   const limited = { role: 'auditor', operations: ['read'] };
   return [
@@ -122,9 +122,14 @@ export function changeSequence(refer: Reference): readonly Change[] {
       fields: { origin: { type: 'ref', ref: refer({ key: 'code', onDelete: 'setNull' }) } },
     },
     {
-      name: 'index two fields together',
+      name: 'index two fields of some records',
       spec: {
-        indexes: [{ fields: [{ name: 'status' }, { name: 'priority', direction: 'desc' }] }],
+        indexes: [
+          {
+            fields: [{ name: 'status' }, { name: 'priority', direction: 'desc' }],
+            where: 'self.quantity > 100.0',
+          },
+        ],
       },
     },
     {
@@ -156,6 +161,15 @@ export function changeSequence(refer: Reference): readonly Change[] {
       name: 'drop a field',
       fields: { legacy: undefined },
       seeds: { legacy: undefined },
+    },
+    {
+      name: 'add a field with a computed value',
+      fields: { label: { type: 'string', backfill: '"n" + string(self.priority)' } },
+      seeds: { label: "'n3'" },
+    },
+    {
+      name: 'refuse records by a rule',
+      spec: { validations: [{ type: 'cel', rule: 'self.priority >= 1', message: 'too low' }] },
     },
     {
       // By a field that the traffic changes, so that records move while they are copied.

@@ -10,9 +10,11 @@ import { runDdl } from './run-ddl.ts';
 
 /** Rows of one transaction: as many as take so long, which is how long a writer of one may wait. */
 const batchMs = 20;
-const batchSize = { first: 500, min: 250, max: 2_000 } as const;
-/** Rest after each batch, as a share of its time: requests find half of one core free, and the disk. */
-const restShare = 1;
+const batchSize = { first: 1_000, min: 500, max: 2_000 } as const;
+/** Rest after each batch, as a share of its time: requests find a core free, and the disk. */
+const restShare = 0.5;
+/** A machine that is slow by itself is not helped by longer rests. */
+const restMaxMs = 30;
 /** One activity works this long, so that the workflow can say how far it is. */
 const sliceMs = 20_000;
 /** Before every id that a record can have. */
@@ -69,7 +71,7 @@ export async function backfillRecords(
     };
     job?.progress(reached);
     size = nextSize(size, tookMs);
-    if (!reached.done) await sleep(tookMs * restShare);
+    if (!reached.done) await sleep(Math.min(restMaxMs, tookMs * restShare));
   }
   const message = `fills in existing records: ${reached.seen} of about ${Math.max(plan.rows, reached.seen)}`;
   await concludeNotReady(deps, schema, { phase: 'Provisioning', reason: 'Applying', message });

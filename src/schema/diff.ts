@@ -6,7 +6,7 @@ import { fillBack } from './diff-backfill.ts';
 import { indexChanges } from './diff-indexes.ts';
 import { partitioningChanges } from './diff-partitioning.ts';
 import { ruleChanges } from './diff-rules.ts';
-import { limitChanges, show } from './limit-changes.ts';
+import { limitChanges, patternChange, show } from './limit-changes.ts';
 
 /**
  * safe: the catalogue alone changes. online: the table is read or filled while it serves. breaking:
@@ -235,7 +235,9 @@ function* checkChanges(
   refusal: Pick<SchemaChange, 'refused'>,
 ): Iterable<SchemaChange> {
   if (prior === undefined) return;
-  const { looser, tighter } = limitChanges(field, prior);
+  const [limits, pattern] = [limitChanges(field, prior), patternChange(field, prior)];
+  const tighter = [...limits.tighter, ...pattern.tighter];
+  const looser = [...limits.looser, ...pattern.looser];
   const about = { field: field.name };
   const filled = backfill === undefined ? '' : '; values outside get what its backfill says';
   if (tighter.length > 0) {
@@ -303,6 +305,7 @@ function* schemaChanges(
     ...rest,
     validations: undefined,
     access: { ...rest.access, rowFilter: undefined },
+    audit: { ...rest.audit, enabled: undefined },
     partitioning: { retention: rest.partitioning?.retention },
   });
   if (!same(rules(active), rules(desired))) {
@@ -320,7 +323,7 @@ function rulesOf(field: Field): Partial<Field> {
   const { name: _name, type: _type, required: _required, unique: _unique, ...rest } = field;
   const { indexed: _1, default: _2, min: _3, max: _4, maxLength: _5, ...more } = rest;
   const { precision: _6, scale: _7, enumValues: _8, ref: _9, renamedFrom: _10, ...last } = more;
-  const { backfill: _11, ...rules } = last;
+  const { backfill: _11, pattern: _12, ...rules } = last;
   return rules;
 }
 

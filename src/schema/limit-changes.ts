@@ -1,10 +1,12 @@
 import type { Field } from '../contract/kinds.ts';
 
-/** What a field takes more and less than before. */
-export function limitChanges(
-  field: Field,
-  prior: Field,
-): { looser: readonly string[]; tighter: readonly string[] } {
+interface LimitChanges {
+  readonly looser: readonly string[];
+  readonly tighter: readonly string[];
+}
+
+/** What a field takes more and less than before, in so far as the database keeps it. */
+export function limitChanges(field: Field, prior: Field): LimitChanges {
   const looser: string[] = [];
   const tighter: string[] = [];
   const compare = (name: 'min' | 'max' | 'maxLength', sign: 1 | -1): void => {
@@ -24,6 +26,18 @@ export function limitChanges(
   if (added.length > 0) looser.push(`by the values ${added.join(', ')}`);
   if (removed.length > 0) tighter.push(`by leaving out the values ${removed.join(', ')}`);
   return { looser, tighter };
+}
+
+/**
+ * Patterns are kept by the API alone, for writes from now on. Where two differ nobody can say which of
+ * them takes less, so the new one counts as narrower.
+ */
+export function patternChange(field: Field, prior: Field): LimitChanges {
+  if (prior.pattern === field.pattern) return { looser: [], tighter: [] };
+  if (field.pattern === undefined) {
+    return { looser: [`by any text, not only ${show(prior.pattern)}`], tighter: [] };
+  }
+  return { looser: [], tighter: [`to ${show(field.pattern)}, for writes from now on`] };
 }
 
 function valuesOf(field: Field): readonly string[] | undefined {

@@ -43,9 +43,11 @@ const extras = fc.record({
 
 describe('any schema, fresh or migrated', () => {
   it('shows no drift at all', async () => {
-    await api.provide(api.tenant.schema('target'));
+    const code = { name: 'code', type: 'string', unique: true };
+    await api.provide(api.tenant.schema('target', { fields: [code] }));
+    const refer = (over: object) => api.tenant.reference('target', over);
     await fc.assert(
-      fc.asyncProperty(schemaPairs, extras, extras, async (fates, was, is) => {
+      fc.asyncProperty(schemaPairs(refer), extras, extras, async (fates, was, is) => {
         const name = `one-${++made}`;
         const manifest = (fields: object[], more: typeof was) =>
           api.tenant.schema(name, {
@@ -59,7 +61,12 @@ describe('any schema, fresh or migrated', () => {
                 required: true,
                 immutable: true,
               },
-              ...fields,
+              // A partitioned table keeps nothing unique across its partitions.
+              ...fields.map((field) =>
+                [was, is].every(({ partitioning }) => partitioning === undefined)
+                  ? field
+                  : { ...field, unique: false },
+              ),
               ...(more.refers
                 ? [
                     { name: 'target', type: 'ref', ref: api.tenant.reference('target') },

@@ -13,7 +13,11 @@ export interface FieldFate {
   readonly becomes: (value: unknown, anchor: number, id: string) => unknown;
 }
 
-type Make = (name: string) => fc.Arbitrary<FieldFate>;
+/** `refer` leads to the codes of a table that has `a` and `b`. */
+type Make = (name: string, refer: Refer) => fc.Arbitrary<FieldFate>;
+type Refer = (over: object) => object;
+
+const decimal = (precision: number, scale: number) => ({ type: 'decimal', precision, scale });
 
 const nullable = (values: fc.Arbitrary<unknown>) => fc.option(values, { nil: null, freq: 4 });
 const flags = fc.record({ filterable: fc.boolean(), sortable: fc.boolean() });
@@ -48,8 +52,48 @@ const moves: readonly [object, object, fc.Arbitrary<unknown>, (value: never) => 
     fc.constantFrom('2024-02-29'),
     (v) => `${v}T00:00:00+00:00`,
   ],
+  [{ type: 'datetime' }, { type: 'date' }, fc.constant('2024-02-29T00:00:00Z'), () => '2024-02-29'],
+  [
+    { type: 'string' },
+    { type: 'datetime' },
+    fc.constant('2024-02-29T12:30:00.5Z'),
+    () => '2024-02-29T12:30:00.5+00:00',
+  ],
+  [
+    { type: 'datetime' },
+    { type: 'string' },
+    fc.constantFrom('2024-02-29T12:30:00.5+00:00', '2024-02-29T10:00:00+00:00'),
+    (v: string) => v.replace('+00:00', 'Z'),
+  ],
+  [{ type: 'string' }, { type: 'uuid' }, fc.uuid(), same],
+  [{ type: 'uuid' }, { type: 'string' }, fc.uuid(), same],
+  [{ type: 'decimal' }, { type: 'integer' }, integers, same],
+  [{ type: 'decimal' }, { type: 'number' }, integers, same],
+  [{ type: 'decimal' }, { type: 'string' }, integers, String],
+  [{ type: 'number' }, { type: 'decimal' }, integers, same],
+  [{ type: 'number' }, { type: 'string' }, integers, String],
+  [{ type: 'string' }, { type: 'number' }, integers.map(String), Number],
+  [{ type: 'string' }, { type: 'decimal' }, integers.map(String), Number],
+  [decimal(12, 2), decimal(14, 3), integers, same],
+  [decimal(12, 2), decimal(8, 0), integers, same],
+  [decimal(12, 2), { type: 'decimal' }, integers, same],
   [{ type: 'string' }, { type: 'string', maxLength: 5 }, fc.string({ maxLength: 2 }), same],
-  [{ type: 'integer', max: 60_000 }, { type: 'integer', min: -50_000 }, integers, same],
+  // What the API alone keeps: nothing of it moves a value.
+  [
+    { type: 'string', pattern: '^.*$', immutable: true },
+    { type: 'string', searchable: true, language: 'german', ftsWeight: 'B' },
+    fc.string(),
+    same,
+  ],
+  [
+    { type: 'string', searchable: true },
+    { type: 'string', access: { read: ['reader'], write: ['reader'] }, sensitivity: 'pii' },
+    fc.string(),
+    same,
+  ],
+  [{ type: 'string', default: 'a' }, { type: 'string', default: 'b' }, fc.string(), same],
+  [{ type: 'string', default: 'a' }, { type: 'string' }, fc.string(), same],
+  [{ type: 'string', indexed: true }, { type: 'string' }, fc.string(), same],
 ];
 
 const fates: readonly Make[] = [
@@ -116,6 +160,53 @@ const fates: readonly Make[] = [
       values: fc.constant(undefined),
       becomes: (_, anchor) => (anchor % 2 === 0 ? 'even' : `odd${anchor}`),
     })),
+  // Need not be there any more, whatever it said so far.
+  (name) =>
+    fc.record({ was: flags, is: flags }).map(({ was, is }) => ({
+      before: { name, type: 'integer', required: true, default: 7, ...was },
+      after: { name, type: 'integer', ...is },
+      values: integers,
+      becomes: same,
+    })),
+  // Is unique from now on, or no longer, and by its new name where it gets one.
+  (name) =>
+    fc
+      .record({ was: fc.boolean(), is: fc.boolean(), renamed: fc.boolean() })
+      .map(({ was, is, renamed }) => ({
+        before: { name, type: 'uuid', unique: was },
+        after: { name: renamed ? `${name}x` : name, type: 'string', unique: is, renamedFrom: name },
+        values: nullable(fc.uuid()),
+        becomes: same,
+      })),
+  // Refers to another table from now on, or no longer, or does otherwise on its delete.
+  (name, refer) =>
+    fc
+      .tuple(fc.constantFrom('none', 'restrict', 'setNull'), fc.constantFrom('none', 'cascade'))
+      .map(([was, is]) => {
+        const field = (onDelete: string) =>
+          onDelete === 'none'
+            ? { name, type: 'string' }
+            : { name, type: 'ref', ref: refer({ key: 'code', onDelete }) };
+        return {
+          ...{ before: field(was), after: field(is) },
+          values: nullable(fc.constantFrom('a', 'b')),
+          becomes: same,
+        };
+      }),
+  // Of a type that nothing else becomes, under another name and with another default.
+  (name) =>
+    fc
+      .constantFrom<[string, unknown, fc.Arbitrary<unknown>]>(
+        ['json', { deep: ["it's"] }, fc.constantFrom({ a: [1, null] }, ['x'], 7)],
+        ['string[]', ['a'], fc.array(fc.constantFrom('a', '"', ','))],
+        ['integer[]', [1], fc.array(integers)],
+      )
+      .map(([type, otherwise, values]) => ({
+        before: { name, type },
+        after: { name: `${name}x`, type, renamedFrom: name, default: otherwise },
+        values: nullable(values),
+        becomes: same,
+      })),
   // Goes.
   (name) =>
     flags.map((was) => ({
@@ -132,9 +223,11 @@ function clean(value: unknown): unknown {
 }
 
 /** Between one and five fields and their fates. */
-export const schemaPairs: fc.Arbitrary<FieldFate[]> = fc
-  .array(fc.constantFrom(...fates), { minLength: 1, maxLength: 5 })
-  .chain((made) => fc.tuple(...made.map((make, n) => make(`f${n}`))));
+export function schemaPairs(refer: Refer): fc.Arbitrary<FieldFate[]> {
+  return fc
+    .array(fc.constantFrom(...fates), { minLength: 1, maxLength: 5 })
+    .chain((made) => fc.tuple(...made.map((make, n) => make(`f${n}`, refer))));
+}
 
 const anchorRules = [
   'self.anchor >= 0',
@@ -145,15 +238,27 @@ const anchorIndexes = [
   { fields: [{ name: 'anchor' }], where: 'self.deleted_at == null && self.anchor in [1, 2]' },
 ] as const;
 
+const anchorFilter = { role: 'auditor', filter: { field: 'anchor', op: 'gte', value: 3 } };
+
 /** Rules and partial indexes over fields that every schema has. */
 export const schemaParts = fc
   .record({
     rules: fc.subarray([...anchorRules]),
     indexes: fc.subarray([...anchorIndexes]),
     compared: fc.boolean(),
+    filtered: fc.boolean(),
+    audited: fc.boolean(),
   })
-  .map(({ rules, indexes, compared }) => ({
+  .map(({ rules, indexes, compared, filtered, audited }) => ({
     indexes,
+    audit: { enabled: audited },
+    access: {
+      roles: [
+        { role: 'reader', operations: ['read'] },
+        { role: 'auditor', operations: ['read'] },
+      ],
+      ...(filtered && { rowFilter: [anchorFilter] }),
+    },
     validations: [
       ...rules.map((rule) => ({ type: 'cel', rule })),
       ...(compared ? [{ type: 'compare', left: 'anchor', operator: 'lte', right: 'roof' }] : []),

@@ -45,7 +45,7 @@ describe('planSchema', () => {
   });
 
   it('does nothing before the swap when only rules of the API change', () => {
-    const planned = plan(spec([title]), spec([{ ...title, immutable: true, pattern: '^a' }]));
+    const planned = plan(spec([title]), spec([{ ...title, immutable: true, language: 'german' }]));
     expect(kinds(planned)).toEqual(['changeRules']);
     expect(planned.class).toBe('safe');
     expect(planned.steps.every(({ mode }) => mode === 'swap')).toBe(true);
