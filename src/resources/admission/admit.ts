@@ -27,6 +27,7 @@ import { rowFilters } from './row-filters.ts';
 import { searchFields } from './search.ts';
 import { notActedUpon, notInThisRelease, storedOnly } from './this-release.ts';
 import { schemaValidations } from './validations.ts';
+import { versionMapping } from './version-mapping.ts';
 import type { AdmissionView } from './view.ts';
 
 export interface Admission {
@@ -64,6 +65,7 @@ const rules: { readonly [K in Kind]: readonly Rule<ResourceOf<K>>[] } = {
     searchFields,
     regulationRetention,
     schemaLifecycle,
+    versionMapping,
     schemaQuotas,
     notInThisRelease,
     notActedUpon,
