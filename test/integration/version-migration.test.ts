@@ -49,14 +49,18 @@ async function rows(text: string, values: unknown[] = []): Promise<unknown[][]> 
   return result.rows.map((row) => Object.values(row));
 }
 
+const mapping = { subject: `'Re: ' + self.title` };
+const secondVersion = {
+  version: 'v2',
+  lifecycle: { migrateFrom: { version: 'v1', mapping } },
+};
+
 /** Both versions served, and this many records in the first. */
 async function provide(names: readonly string[], records: number): Promise<void> {
-  const mapping = { subject: `'Re: ' + self.title` };
-  const second = { version: 'v2', lifecycle: { migrateFrom: { version: 'v1', mapping } } };
   await plane.store.apply(names.map((name) => tenant.schema(name, { fields: fields('title') })));
   for (const name of names) await plane.until(keyOf(name), ready, withinMs);
   await plane.store.apply(
-    names.map((name) => tenant.schema(name, { fields: fields('subject'), spec: second })),
+    names.map((name) => tenant.schema(name, { fields: fields('subject'), spec: secondVersion })),
   );
   for (const name of names) await plane.until(keyOf(name), ready, withinMs);
   for (const name of names) {
@@ -229,6 +233,16 @@ describe('a promotion', { timeout: 150_000 }, () => {
     ).toEqual([]);
     await promote('cancelled');
     await untilState('cancelled', 'done');
+    // Nothing was promised of the version left behind: it goes as soon as somebody says so.
+    const annotations = { 'velocity.sh/drop-version': 'v1' };
+    const newest = { fields: fields('subject'), spec: secondVersion, annotations };
+    await plane.store.apply([tenant.schema('cancelled', newest)]);
+    const left = (found: Resource | undefined): boolean =>
+      (found as SchemaDefinition).status?.versions?.map(({ version }) => version).join() === 'v2';
+    await plane.until(keyOf('cancelled'), left, withinMs);
+    expect(await rows('select to_regclass($1) as gone', [tableOf('cancelled', 'v1')])).toEqual([
+      [null],
+    ]);
     await worker.kill('SIGTERM');
   });
 
