@@ -17,8 +17,11 @@ const limits = `
          case when has_parameter_privilege('deadlock_timeout', 'SET')
               then set_config('deadlock_timeout', '${vacuumGivesWayAfterMs}ms', true) end`;
 
-/** Of a deadlock too it is the one that steps back: it looks for them sooner than the traffic does. */
-const inTheWay: ReadonlySet<string | undefined> = new Set(['55P03', '40P01']);
+/**
+ * Of a deadlock too it is the one that steps back: it looks for them sooner than the traffic does.
+ * And a batch may meet a record that a write has just moved to another partition (40001).
+ */
+const inTheWay: ReadonlySet<string | undefined> = new Set(['55P03', '40P01', '40001']);
 
 /**
  * Runs `work`, which changes the catalogue, in one transaction that never queues behind a long
