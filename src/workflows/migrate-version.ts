@@ -52,7 +52,9 @@ async function migrate(ref: ResourceRef, id: string): Promise<void> {
       setCurrentDetails('both versions are in step; cuts over as soon as nobody holds it');
       const { goOn } = await longSteps.keepInStep(step);
       if (!goOn) await continueAsNew<typeof migrateVersion>(ref);
-      if ((await steps.cutOver(step)).done) break;
+      // Whoever cancels now comes too late or early enough, never half way.
+      const { done } = await CancellationScope.nonCancellable(() => steps.cutOver(step));
+      if (done) break;
       if (tries >= cutOversMax) throw tooMany('changes came faster than they could be taken over');
     }
   } catch (error) {
@@ -68,7 +70,7 @@ async function migrate(ref: ResourceRef, id: string): Promise<void> {
     throw error;
   }
   setCurrentDetails('cut over; tidies up');
-  await steps.finishMigration(step);
+  await CancellationScope.nonCancellable(() => steps.finishMigration(step));
   setCurrentDetails('done');
 }
 

@@ -4,7 +4,7 @@ import { runDdl } from '../run-ddl.ts';
 import { dropPosition } from '../sql/outbox.ts';
 import { lockRevisions } from '../sql/schema-revisions.ts';
 import { dropVersionStanding } from '../sql/schema-versions.ts';
-import { updateMigration } from '../sql/version-migrations.ts';
+import { lockMigration, updateMigration } from '../sql/version-migrations.ts';
 import { firstId } from './copy-records.ts';
 import { closeCopy } from './cut-over.ts';
 import { asMigration } from './follow-outbox.ts';
@@ -27,11 +27,16 @@ export async function abandonMigration(
   { state, message, ...step }: AbandonedMigration,
 ): Promise<void> {
   const gathered = await gatherMigration(deps, step);
-  // A cut-over that came to its end before it was cancelled stays.
   if (gathered === undefined) return setAside(deps, step.id, { state, message });
-  if (ended.has(gathered.migration.state)) return;
   const { migration, from, to, references, copy, consumer } = gathered;
-  await updateMigration(deps.pool, migration.id, { state: 'undoing', message });
+  // A cut-over that is under way comes to its end first, and stays.
+  const begun = await deps.pool.transaction(async (tx) => {
+    const now = await lockMigration(tx, migration.id);
+    if (now === undefined || ended.has(now.state)) return false;
+    await updateMigration(tx, migration.id, { state: 'undoing', message });
+    return true;
+  });
+  if (!begun) return;
   await runDdl(deps, async (tx) => {
     for (const text of closeOutbox(from)) await tx.query({ text });
     await dropPosition(tx, consumer);
