@@ -73,10 +73,10 @@ function summaryOf(resource: Resource): News | undefined {
   const ready = findCondition(resource, 'Ready');
   if (phase === undefined || ready === undefined) return undefined;
   const type = warnings.has(phase) ? 'Warning' : 'Normal';
+  if (phase === 'Ready') return { type, reason: ready.reason, message: ready.message };
   // A schema that serves, and of which there is more to tell: drift, or a freeze by hand.
   const more = ready.status === 'True' ? findCondition(resource, phase) : undefined;
   if (more !== undefined) return { type, reason: phase, message: more.message };
-  if (phase === 'Ready') return { type, reason: ready.reason, message: ready.message };
   return { type, reason: phase, message: `${ready.reason}: ${ready.message}` };
 }
 

@@ -76,8 +76,10 @@ describe('a platform whose resources live in a cluster', () => {
       5_000,
     );
 
-    const events = await cluster.kubectl('describe', 'sd', 'airport', `--namespace=${network}`);
-    expect(events).toMatch(/Normal\s+Served\s.*velocity\s+revision 1 is served/);
+    // Told beside the status, so perhaps a moment after it.
+    const describe = () => cluster.kubectl('describe', 'sd', 'airport', `--namespace=${network}`);
+    const served = /Normal\s+Served\s.*velocity\s+revision 1 is served/;
+    await until(async () => served.test(await describe()), 20_000);
     await cluster.kubectl('wait', 'sd', '--for=condition=Ready', '--all', '--all-namespaces');
 
     const schemas = provisioned.filter(({ kind }) => kind === 'SchemaDefinition').length;
