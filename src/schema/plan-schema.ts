@@ -214,6 +214,10 @@ function planCreation(input: PlanInput, { pgTable, references }: Place, revision
     const sql = `create ${kind} if not exists ${name} on ${table} ${index.definition}`;
     step(`index ${index.name}`, sql);
   }
+  // Before the references: each keeps others from its target until the end of the transaction.
+  const place = { pgNamespace: desired.pgNamespace, pgTable };
+  const partitions = syncPartitions(place, desired.spec, { table: pgTable });
+  if (partitions !== undefined) step('partitions', partitions);
   for (const reference of references) {
     steps.push(...referenceRights(desired, reference, 'change'));
     const name = foreignKeyName(pgTable, reference.column);
@@ -324,15 +328,14 @@ function lastSteps(
 ): PlanStep[] {
   const { pgNamespace, spec } = desired;
   const isFrozen = frozen === true || spec.lifecycle?.frozen === true;
-  const partitions =
-    mode === 'change'
-      ? syncPartitions({ pgNamespace, pgTable }, spec, { table: pgTable })
-      : partitioningOf(spec) && namePartitionParts(pgNamespace, pgTable);
+  const partitioned = mode === 'swap' && partitioningOf(spec) !== undefined;
   return [
     planStep(mode, 'row-level security', rowLevelSecurity(desired, table, columnTypes)),
     planStep(mode, 'history and audit', historyAndAudit(desired, pgTable, revision)),
     planStep(mode, 'rights', tableRights(table, desired.pgRole, isFrozen)),
-    ...(partitions === undefined ? [] : [planStep(mode, 'partitions', partitions)]),
+    ...(partitioned
+      ? [planStep(mode, 'partitions', namePartitionParts(pgNamespace, pgTable))]
+      : []),
   ];
 }
 
