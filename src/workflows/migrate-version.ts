@@ -35,10 +35,20 @@ export async function migrateVersion(ref: ResourceRef): Promise<void> {
   });
   while (asked) {
     asked = false;
-    const opened = await steps.openMigration(ref);
-    if (opened.next === 'migrate') await migrate(ref, opened.id);
-    if (opened.next === 'undo') await undo({ ref, id: opened.id }, 'failed', 'it was given up');
+    try {
+      await takeUp(ref);
+    } catch (error) {
+      // Asked for again while this one came to its end: that is for a run that nobody cancelled.
+      if (asked) await continueAsNew<typeof migrateVersion>(ref);
+      throw error;
+    }
   }
+}
+
+async function takeUp(ref: ResourceRef): Promise<void> {
+  const opened = await steps.openMigration(ref);
+  if (opened.next === 'migrate') await migrate(ref, opened.id);
+  if (opened.next === 'undo') await undo({ ref, id: opened.id }, 'failed', 'it was given up');
 }
 
 async function migrate(ref: ResourceRef, id: string): Promise<void> {
