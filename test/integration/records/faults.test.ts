@@ -119,13 +119,19 @@ describe('a transaction of the pool', () => {
 });
 
 describe('connections that Postgres ends', () => {
-  const endThem = async (): Promise<number | null> =>
-    (
-      await superuser.query(
-        `select pg_terminate_backend(pid) from pg_stat_activity
-          where datname = current_database() and application_name = 'test api'`,
-      )
-    ).rowCount;
+  const ofApi = `datname = current_database() and application_name = 'test api'`;
+  /**
+   * Ends them and waits until they are gone and their last words are read: a request that is on its way
+   * while its connection ends may have taken effect or not, and is told so by a 503.
+   */
+  const endThem = async (): Promise<number> => {
+    const { rows } = await superuser.query(
+      `select pg_terminate_backend(pid, 10000) as ended from pg_stat_activity where ${ofApi}`,
+    );
+    expect(rows.every(({ ended }) => ended)).toBe(true);
+    await new Promise((resolve) => setImmediate(resolve));
+    return rows.length;
+  };
 
   it.each([['a get', async () => send('GET', url('tree'))], ...writes])(
     'do not fail the next request: %s',
