@@ -110,7 +110,7 @@ export function requireSomeAdministration(access: PlatformAccess): void {
   );
 }
 
-interface WrittenResource {
+export interface WrittenResource {
   readonly kind: Kind;
   readonly namespace: string;
   readonly spec: Readonly<Record<string, unknown>>;
@@ -163,20 +163,22 @@ function requireHonestBinding(
 
 /**
  * A key acts as its actor everywhere in the organisation. So a domain's administrator makes keys for
- * actors of that domain alone: themselves, or those without a binding elsewhere.
+ * themselves and for actors of that domain alone who administer nothing: with the key of another
+ * administrator one person would be both of those whom four eyes ask for.
  */
 function requireOwnActor(access: PlatformAccess, snapshot: RegistrySnapshot, actor: unknown): void {
   if (access.organisationAdmin || actor === access.actor) return;
   const bindings = snapshot.bindings.get(`${access.organisation}\n${String(actor)}`) ?? [];
-  const foreign = bindings.find((binding) => !access.administers(binding.namespace));
-  const isAdmin = bindings.some((binding) =>
-    binding.roles.some((role) => snapshot.adminRoles.get(access.organisation)?.includes(role)),
-  );
-  if (foreign === undefined && !isAdmin) return;
-  throw denied(
-    'This actor also has roles that you do not administer.',
-    'One of the organisation’s administrators makes its keys.',
-  );
+  const hint = 'One of the organisation’s administrators makes its keys.';
+  if (bindings.some((binding) => !access.administers(binding.namespace))) {
+    throw denied('This actor also has roles that you do not administer.', hint);
+  }
+  const reserved = snapshot.adminRoles.get(access.organisation) ?? [];
+  const isAdmin = bindings.some(({ namespace, roles }) => {
+    const adminRole = snapshot.domains.get(namespace)?.access.adminRole;
+    return roles.some((role) => role === adminRole || reserved.includes(role));
+  });
+  if (isAdmin) throw denied('This actor is an administrator as well.', hint);
 }
 
 function denied(message: string, hint: string | undefined): VelocityError {

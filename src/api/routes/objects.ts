@@ -12,6 +12,7 @@ import {
   requireNoEscalation,
   requireSomeAdministration,
 } from '../platform/platform-access.ts';
+import { requireFourEyesKept } from '../platform/require-four-eyes.ts';
 import { identityOf } from '../plugins/authentication.ts';
 import { bulkBytesMax } from '../plugins/request-body.ts';
 import { booleanParam, queryOf, requireKnownParams, singleParam } from '../request-params.ts';
@@ -76,6 +77,7 @@ export function addObjectRoutes(app: FastifyInstance, deps: AppDeps): void {
     requireAdministration(access, snapshot, key.namespace);
     // Whoever may not write a kind may not remove it; the spec matters to writing alone.
     requireNoEscalation(access, snapshot, { ...key, spec: {} });
+    await requireFourEyesKept(deps.resources, access, { ...key, spec: {} }, 'delete');
     const resourceVersion = singleParam(query, 'resourceVersion');
     const resource = await deps.resources.delete(key, {
       dryRun: booleanParam(query, 'dryRun', false),
@@ -129,6 +131,7 @@ async function applySet(
     const head = readManifestHead(manifest, manifests.length > 1 ? `/items/${index}` : '');
     requireAdministration(access, snapshot, head.namespace);
     requireNoEscalation(access, snapshot, head);
+    await requireFourEyesKept(deps.resources, access, head);
   }
   const results = await deps.resources.apply(manifests, { dryRun, actor: access.actor });
   return dryRun ? describePlans(deps.pool, results) : results;

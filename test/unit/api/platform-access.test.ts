@@ -65,6 +65,7 @@ function snapshotWith(bindings: Record<string, Partial<BindingEntry>[]>): Regist
 const snapshot = snapshotWith({
   olga: [{ roles: ['org-admin'] }],
   dora: [{ roles: ['domain-admin'] }],
+  dan: [{ roles: ['domain-admin'] }],
   rita: [{ roles: ['reader'] }],
   late: [{ roles: ['org-admin'], expiresAt: now }],
   part: [{ roles: ['domain-admin'], scopes: [{ schema: 'order' }] }],
@@ -175,6 +176,7 @@ describe('escalation', () => {
 
   it('refuses it keys that act as administrators, or in other domains', () => {
     expect(write('dora', 'ApiKey', { actor: 'olga' })).toBe('RBAC_DENIED');
+    expect(write('dora', 'ApiKey', { actor: 'dan' })).toBe('RBAC_DENIED');
     expect(write('dora', 'ApiKey', { actor: 'both' })).toBe('RBAC_DENIED');
     expect(write('olga', 'ApiKey', { actor: 'both' })).toBeUndefined();
   });
