@@ -12,8 +12,8 @@ export async function recordDecision(deps: ActivityDeps, decision: PlanDecision)
 }
 
 /**
- * What a signal's token stands for: its actor's approval of one plan. Undefined for a token that is
- * unknown, used, expired or for something else: the signal then means nothing.
+ * What a token stands for: its actor's decision on one plan. Undefined for a token that is unknown,
+ * used, expired or for something else: whatever carried it then means nothing.
  */
 export async function redeemApprovalToken(
   deps: ActivityDeps,

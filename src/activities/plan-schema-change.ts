@@ -104,9 +104,10 @@ async function decideWhetherToApply(
     return { next: 'nothing', outcome: await concludeNotReady(deps, schema, rejected) };
   }
   const requestedBy = await findRequester(deps, ref);
-  await putPlan(deps.pool, { ref, planHash: plan.hash, generation, state: 'waiting', requestedBy });
-  const fourEyes = await asksForFourEyes(deps, ref.namespace);
-  const open = { planHash: plan.hash, generation, requestedBy, fourEyes, decided: false };
+  const fourEyes = await asksForFourEyes(deps, ref.namespace, known);
+  const asked = { planHash: plan.hash, generation, requestedBy, fourEyes };
+  await putPlan(deps.pool, { ref, ...asked, state: 'waiting' });
+  const open = { ...asked, decided: false };
   const annotated = schema.metadata.annotations?.[approveBreakingAnnotation];
   const approver = annotated && (await deps.store.findApprover(keyOf(ref), annotated));
   // Two pairs of eyes are asked for by name: an annotation is no way round the request that asks.

@@ -2,6 +2,7 @@ import type { WaitingPlan } from '../schema/judge-approval.ts';
 import type { PlanStep } from '../schema/plan-step.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { Examined } from './examine-resource.ts';
+import type { KnownPlan } from './sql/schema-plans.ts';
 
 /** Steps of a plan, in the order that they are applied in before the activation. */
 export interface StepBatch {
@@ -24,11 +25,16 @@ export type Planned =
       readonly repair?: true;
     };
 
-/** Whether the domain wants plans approved by somebody else than who asked for the change. */
+/**
+ * Whether somebody else than who asked for the change approves it: where the domain wants so, or
+ * wanted so when a plan that waits was asked for.
+ */
 export async function asksForFourEyes(
   { store }: ActivityDeps,
   namespace: string,
+  known: Pick<KnownPlan, 'state' | 'fourEyes'> | undefined,
 ): Promise<boolean> {
+  if (known?.state === 'waiting' && known.fourEyes) return true;
   const domains = await store.list({ kind: 'Domain', namespace });
   return domains.some((one) => one.kind === 'Domain' && one.spec.approvals?.plans === true);
 }

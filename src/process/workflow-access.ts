@@ -33,12 +33,12 @@ export function createWorkflowAccess(
     return engine;
   };
   return {
-    decidePlan: async (ref, attempt) => {
+    decidePlan: async (ref, decision) => {
       const { client, connection } = await connected();
       const handle = client.workflow.getHandle(reconcileWorkflowId(ref));
       try {
         await connection.withDeadline(Date.now() + decideWithinMs, () =>
-          handle.executeUpdate(decidePlanUpdate, { args: [attempt] }),
+          handle.executeUpdate(decidePlanUpdate, { args: [decision] }),
         );
       } catch (cause) {
         throw toRefusal(cause);
@@ -69,7 +69,7 @@ function toRefusal(cause: unknown): VelocityError {
   if (inner?.type !== undefined && inner.type in errorCodes) {
     return new VelocityError(inner.type as ErrorCode, inner.message ?? '', { cause });
   }
-  if (name === 'WorkflowNotFoundError') {
+  if (name === 'WorkflowNotFoundError' || inner?.type === 'AcceptedUpdateCompletedWorkflow') {
     const message = 'No plan of this schema waits for a decision.';
     return new VelocityError('APPROVAL_CONFLICT', message, { cause });
   }

@@ -18,6 +18,12 @@ export interface ApprovalAttempt {
   readonly reason?: string;
 }
 
+/** What an Update carries: who decides, and what, is for redeeming the token to say. */
+export interface DecisionByToken {
+  readonly plan: string;
+  readonly token: string;
+}
+
 export interface ApprovalRefusal {
   readonly code: Extract<ErrorCode, 'APPROVAL_CONFLICT' | 'SELF_APPROVAL_DENIED'>;
   readonly message: string;

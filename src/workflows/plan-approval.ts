@@ -1,5 +1,6 @@
 import {
   ApplicationFailure,
+  allHandlersFinished,
   condition,
   defineSignal,
   defineUpdate,
@@ -9,15 +10,15 @@ import {
 import type { Planned } from '../activities/planned.ts';
 import type { ResourceRef } from '../contract/names.ts';
 import { decidePlanSignal, decidePlanUpdate } from '../contract/names.ts';
-import type { ApprovalAttempt, WaitingPlan } from '../schema/judge-approval.ts';
+import type { ApprovalAttempt, DecisionByToken, WaitingPlan } from '../schema/judge-approval.ts';
 import { judgeApproval } from '../schema/judge-approval.ts';
 import { steps } from './steps.ts';
 import type { Changes } from './until-settled.ts';
 
 /** Approves or rejects the plan that waits; a decision that does not count reaches the caller. */
-export const decidePlan = defineUpdate<void, [ApprovalAttempt]>(decidePlanUpdate);
+export const decidePlan = defineUpdate<void, [DecisionByToken | ApprovalAttempt]>(decidePlanUpdate);
 
-/** The same from where a caller cannot be known: the token says who, and what for. */
+/** The same without an answer. In both the token says who, and what for: a caller here is not known. */
 export const decidePlanByToken = defineSignal<[string]>(decidePlanSignal);
 
 /** Tokens that may wait to be looked at: more are somebody's game. */
@@ -50,14 +51,25 @@ export function awaitPlanApprovals(ref: ResourceRef): PlanApproval {
     if (refused === undefined) return;
     throw ApplicationFailure.nonRetryable(refused.message, refused.code);
   };
-  const decide = async (attempt: ApprovalAttempt): Promise<void> => {
+  const decide = async (asked: DecisionByToken | ApprovalAttempt): Promise<void> => {
+    const attempt = 'token' in asked ? await redeem(asked) : asked;
     await condition(() => !isPlanning);
     judge(attempt);
     take(attempt, 'update');
   };
+  const redeem = async ({ plan, token }: DecisionByToken): Promise<ApprovalAttempt> => {
+    const attempt = await steps.redeemApprovalToken({ ref, token });
+    if (attempt?.planHash === plan) return attempt;
+    throw conflict('The token is unknown, used, expired or for another plan.');
+  };
   setHandler(decidePlan, decide, {
-    validator: (attempt) => {
-      if (!isPlanning) judge(attempt);
+    // Names without a token were believed once: such Updates are in histories, which no validator
+    // sees again, and are accepted from nobody.
+    validator: (asked) => {
+      if (!('token' in asked) || typeof asked.token !== 'string') {
+        throw conflict('A decision is taken by the token that the API mints for it.');
+      }
+      if (!isPlanning) judge({ planHash: asked.plan, actor: '', approved: false });
     },
   });
   setHandler(decidePlanByToken, (token) => {
@@ -98,9 +110,15 @@ export function awaitPlanApprovals(ref: ResourceRef): PlanApproval {
         await condition(() => decision !== undefined || changes.seen() || tokens.length > 0);
         await redeemTokens();
       }
+      // Whoever decides at the same time is told that somebody was faster.
+      await condition(allHandlersFinished);
       const taken = decision;
       [waiting, decision] = [undefined, undefined];
       return record(taken);
     },
   };
+}
+
+function conflict(message: string): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(message, 'APPROVAL_CONFLICT');
 }

@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureBootstrapKey } from '../../src/auth/bootstrap-key.ts';
-import type { Kind, Resource, SchemaDefinition } from '../../src/contract/kinds.ts';
-import { decidePlanSignal, reconcileWorkflowId } from '../../src/contract/names.ts';
+import type { Domain, Kind, Resource, SchemaDefinition } from '../../src/contract/kinds.ts';
+import {
+  decidePlanSignal,
+  decidePlanUpdate,
+  reconcileWorkflowId,
+} from '../../src/contract/names.ts';
+import { requestReconcile } from '../../src/resources/drift/repair-requests.ts';
 import { isReady } from '../../src/resources/status.ts';
 import type { ResourceKey } from '../../src/resources/store.ts';
 import type { ControlPlane } from '../support/control-plane.ts';
@@ -167,6 +172,50 @@ describe('an approval over the API', () => {
 });
 
 describe('an approval from the side of Temporal', () => {
+  it('is believed by nothing but a token of the API, used for what it was minted for', async () => {
+    const plan = await narrow('claimed');
+    const handle = plane.temporal.workflow.getHandle(
+      reconcileWorkflowId(keyOf('SchemaDefinition', 'claimed')),
+    );
+    const minted = await decide('ada', 'claimed', plan, 'approval-tokens');
+    const claims = [
+      [{ planHash: plan, actor: 'nobody', approved: true }, 'APPROVAL_CONFLICT'],
+      [{ plan, token: 'guessed', actor: 'nobody', approved: true }, 'APPROVAL_CONFLICT'],
+      [{ plan, token: minted.body.data.token, actor: 'eve' }, 'SELF_APPROVAL_DENIED'],
+    ] as const;
+    for (const [claim, type] of claims) {
+      await expect(handle.executeUpdate(decidePlanUpdate, { args: [claim] })).rejects.toMatchObject(
+        { cause: { type } },
+      );
+    }
+    expect(await decisionOf(plan)).toMatchObject([{ state: 'waiting', decided_by: null }]);
+  });
+
+  it('of a plan keeps the four eyes that it was asked under', async () => {
+    const plan = await narrow('captured');
+    const [domain] = await plane.store.list({ kind: 'Domain', namespace });
+    const { metadata, spec } = domain as Domain;
+    const weaker = { ...spec, approvals: { ...spec.approvals, plans: false } };
+    await plane.store.apply([manifest('Domain', metadata.name, namespace, weaker)]);
+    try {
+      const path = `/api/platform/objects/SchemaDefinition/${namespace}/captured`;
+      const schema = tenant.schema('captured', {
+        fields: [{ name: 'amount', type: 'integer' }],
+        annotations: { 'example.com/again': 'yes' },
+      });
+      expect((await call('ada', 'PUT', path, schema)).status).toBeLessThan(300);
+      const key = keyOf('SchemaDefinition', 'captured');
+      await requestReconcile(plane.pool, key, 'ada');
+      await new Promise((done) => setTimeout(done, 1_000));
+      expect(await decide('ada', 'captured', plan)).toMatchObject({
+        ...{ status: 403, body: { code: 'SELF_APPROVAL_DENIED' } },
+      });
+      expect(await decide('eve', 'captured', plan)).toMatchObject({ status: 200 });
+    } finally {
+      await plane.store.apply([manifest('Domain', metadata.name, namespace, spec)]);
+    }
+  });
+
   it('counts as the actor’s whose token it carries', async () => {
     const plan = await narrow('signalled');
     const mint = async (actor: string): Promise<string> => {

@@ -13,6 +13,7 @@ import { isReady } from '../../src/resources/status.ts';
 import type { ResourceKey } from '../../src/resources/store.ts';
 import type { ControlPlane } from '../support/control-plane.ts';
 import { startControlPlane } from '../support/control-plane.ts';
+import { decideByToken } from '../support/decide-plan.ts';
 import { manifest, testTenant } from '../support/manifests.ts';
 import type { RecordedHistory } from './histories/recorded-history.ts';
 import { replay, shapeOf, toStoredJson } from './histories/recorded-history.ts';
@@ -80,7 +81,9 @@ async function narrow(name: string, type = 'integer'): Promise<string> {
 }
 
 const decide = (name: string, planHash: string, approved = true) =>
-  access.decidePlan(schemaKey(name), { planHash, actor: 'eve', approved });
+  decideByToken(plane.pool, access.decidePlan, {
+    ...{ ref: schemaKey(name), planHash, actor: 'eve', approved },
+  });
 
 describe('histories are made by', () => {
   it('an organisation, its application and its domain', async () => {

@@ -6,6 +6,7 @@ import { createWorkflowAccess } from '../../src/process/workflow-access.ts';
 import { requestReconcile, requestRepair } from '../../src/resources/drift/repair-requests.ts';
 import type { ControlPlane } from '../support/control-plane.ts';
 import { startControlPlane } from '../support/control-plane.ts';
+import { decideByToken } from '../support/decide-plan.ts';
 import { testTenant } from '../support/manifests.ts';
 import { uniqueName } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
@@ -160,6 +161,10 @@ describe('a repair', () => {
         `alter table ${table} add column note text; update ${table} set note = 'x'`,
       );
       await superuser.query(`alter table ${table} disable trigger velocity_first_version`);
+      const decide = (planHash: string) =>
+        decideByToken(plane.pool, access.decidePlan, {
+          ...{ ref: key, planHash, actor: 'eve', approved: true },
+        });
       const asked = { requestedBy: 'dora', reason: 'tidy up', generation: 1 };
       await requestRepair(plane.pool, key, asked);
       await requestReconcile(plane.pool, key, 'eve');
@@ -169,10 +174,8 @@ describe('a repair', () => {
         'drop note',
         'enable trigger velocity_first_version',
       ]);
-      await expect(
-        access.decidePlan(key, { planHash: 'f'.repeat(64), actor: 'eve', approved: true }),
-      ).rejects.toMatchObject({ code: 'APPROVAL_CONFLICT' });
-      await access.decidePlan(key, { planHash: hash, actor: 'eve', approved: true });
+      await expect(decide('f'.repeat(64))).rejects.toMatchObject({ code: 'APPROVAL_CONFLICT' });
+      await decide(hash);
       const done = await schemaOnce((one) => one.status?.phase === 'Ready');
       expect(done.status).toMatchObject({ activeRevision: 1 });
       const { rows } = await superuser.query(

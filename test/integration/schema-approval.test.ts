@@ -9,6 +9,7 @@ import { findCondition, isReady } from '../../src/resources/status.ts';
 import type { ResourceKey } from '../../src/resources/store.ts';
 import type { ControlPlane } from '../support/control-plane.ts';
 import { startControlPlane } from '../support/control-plane.ts';
+import { decideByToken } from '../support/decide-plan.ts';
 import type { TestTenant } from '../support/manifests.ts';
 import { manifest, testTenant } from '../support/manifests.ts';
 import { uniqueName } from '../support/postgres.ts';
@@ -60,7 +61,8 @@ function apply(name: string, over: Parameters<TestTenant['schema']>[1], actor = 
 
 function decide(name: string, planHash: string | undefined, actor = 'eve', approved = true) {
   const attempt = { planHash: planHash ?? '', actor, approved };
-  return access.decidePlan(keyOf('SchemaDefinition', name), attempt);
+  const ref = keyOf('SchemaDefinition', name);
+  return decideByToken(plane.pool, access.decidePlan, { ref, ...attempt });
 }
 
 async function rows(text: string, values: unknown[] = []): Promise<unknown[][]> {
@@ -227,10 +229,12 @@ describe('a breaking plan', () => {
     const waiting = (await plane.until(key, waits(2), withinMs)) as SchemaDefinition;
     const planHash = waiting.status?.plan?.hash ?? '';
     const attempt = { planHash, approved: true };
-    await expect(access.decidePlan(key, { ...attempt, actor: 'ada' })).rejects.toMatchObject({
+    await expect(
+      decideByToken(plane.pool, access.decidePlan, { ref: key, ...attempt, actor: 'ada' }),
+    ).rejects.toMatchObject({
       code: 'SELF_APPROVAL_DENIED',
     });
-    await access.decidePlan(key, { ...attempt, actor: 'eve' });
+    await decideByToken(plane.pool, access.decidePlan, { ref: key, ...attempt, actor: 'eve' });
     await plane.until(key, ready, withinMs);
   });
 });

@@ -9,6 +9,7 @@ import { isReady } from '../../src/resources/status.ts';
 import type { ResourceKey } from '../../src/resources/store.ts';
 import type { ControlPlane } from '../support/control-plane.ts';
 import { startControlPlane } from '../support/control-plane.ts';
+import { decideByToken } from '../support/decide-plan.ts';
 import { testTenant } from '../support/manifests.ts';
 import { uniqueName } from '../support/postgres.ts';
 
@@ -61,7 +62,9 @@ async function narrow(name: string): Promise<string> {
 }
 
 const approve = (name: string, planHash: string) =>
-  access.decidePlan(schemaKey(name), { planHash, actor: 'eve', approved: true });
+  decideByToken(plane.pool, access.decidePlan, {
+    ...{ ref: schemaKey(name), planHash, actor: 'eve', approved: true },
+  });
 
 it('everything that was under way is rebuilt from resources and Postgres', async () => {
   const waiting = await narrow('waiting');

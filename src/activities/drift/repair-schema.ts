@@ -51,7 +51,9 @@ export async function planRequestedRepair(
       return settle(deps, ref, schema, `${known.decidedBy} rejected the repair${why}`);
     }
     if (known?.state !== 'approved' && known?.state !== 'applying') {
-      await putPlan(deps.pool, { ref, planHash, generation, state: 'waiting', requestedBy });
+      const fourEyes = await asksForFourEyes(deps, ref.namespace, known);
+      const asked = { planHash, generation, requestedBy, fourEyes };
+      await putPlan(deps.pool, { ref, ...asked, state: 'waiting' });
       const losses = steps.filter((step) => step.class === 'breaking').map(({ name }) => name);
       await concludeNotReady(deps, schema, {
         phase: 'AwaitingApproval',
@@ -59,9 +61,7 @@ export async function planRequestedRepair(
         message: `${losses.join('; ')}. To go on, run: velocity approve schema ${ref.name} -n ${ref.namespace} --plan ${planHash}`,
         fields: { plan: shownPlan(shown, true) },
       });
-      const fourEyes = await asksForFourEyes(deps, ref.namespace);
-      const waiting = { planHash, generation, requestedBy, fourEyes, decided: false };
-      return { next: 'await', waiting };
+      return { next: 'await', waiting: { ...asked, decided: false } };
     }
   }
   await putPlan(deps.pool, { ref, planHash, generation, state: 'applying', requestedBy });

@@ -9,7 +9,7 @@ export async function redeemToken(
   tx: Transaction,
   { ref, tokenHash }: { readonly ref: ResourceRef; readonly tokenHash: Buffer },
 ): Promise<ApprovalAttempt | undefined> {
-  const { rows } = await tx.query<{ planHash: string; actor: string }>({
+  const { rows } = await tx.query<TokenRow>({
     name: 'activities.redeem-token',
     text: `
       update platform.approval_tokens
@@ -17,9 +17,18 @@ export async function redeemToken(
        where token_hash = $1::bytea and namespace = $2::text and name = $3::text
          and expires_at > clock_timestamp()
          and (used_at is null or used_at > clock_timestamp() - interval '${retryWindow}')
-      returning plan_hash as "planHash", actor`,
+      returning plan_hash as "planHash", actor, approved, reason`,
     values: [tokenHash, ref.namespace, ref.name],
   });
   const [row] = rows;
-  return row && { ...row, approved: true };
+  if (row === undefined) return undefined;
+  const { reason, ...attempt } = row;
+  return { ...attempt, ...(reason !== null && { reason }) };
+}
+
+interface TokenRow {
+  readonly planHash: string;
+  readonly actor: string;
+  readonly approved: boolean;
+  readonly reason: string | null;
 }

@@ -15,6 +15,8 @@ export interface KnownPlan {
   readonly generation: number;
   readonly state: PlanState;
   readonly requestedBy: string;
+  /** As it was asked for while it waits; a domain that asks for less later changes nothing. */
+  readonly fourEyes: boolean;
   readonly decidedBy: string | null;
   readonly reason: string | null;
 }
@@ -27,6 +29,7 @@ export async function findPlans(tx: Transaction, ref: ResourceRef): Promise<Know
     name: 'activities.find-plans',
     text: `
       select plan_hash as "planHash", generation, state, requested_by as "requestedBy",
+             four_eyes as "fourEyes",
              decided_by as "decidedBy", reason
         from platform.schema_plans
        where namespace = $1::text and name = $2::text
@@ -51,26 +54,31 @@ export async function putPlan(
     generation,
     state,
     requestedBy,
+    fourEyes = false,
   }: PlanKey & {
     readonly generation: number;
     readonly state: PlanState;
     /** Empty: nobody can tell. */
     readonly requestedBy: string;
+    /** Matters to a plan that waits. */
+    readonly fourEyes?: boolean;
   },
 ): Promise<void> {
   await tx.query({
     name: 'activities.put-plan',
     text: `
-      insert into platform.schema_plans (namespace, name, plan_hash, generation, state, requested_by)
-      values ($1::text, $2::text, $3::text, $4::bigint, $5::text, $6::text)
+      insert into platform.schema_plans (namespace, name, plan_hash, generation, state, requested_by, four_eyes)
+      values ($1::text, $2::text, $3::text, $4::bigint, $5::text, $6::text, $7::boolean)
           on conflict (namespace, name, plan_hash) do update
          set generation = excluded.generation, state = excluded.state, requested_by = excluded.requested_by,
              changed_at = clock_timestamp(),
+             four_eyes = case when excluded.state = 'waiting' then excluded.four_eyes else schema_plans.four_eyes end,
              decided_by = case when excluded.state = 'waiting' then null else schema_plans.decided_by end,
              decided_how = case when excluded.state = 'waiting' then null else schema_plans.decided_how end,
              reason = case when excluded.state = 'waiting' then null else schema_plans.reason end
-       where schema_plans.state <> excluded.state or schema_plans.generation <> excluded.generation`,
-    values: [ref.namespace, ref.name, planHash, generation, state, requestedBy],
+       where schema_plans.state <> excluded.state or schema_plans.generation <> excluded.generation
+          or excluded.four_eyes and not schema_plans.four_eyes`,
+    values: [ref.namespace, ref.name, planHash, generation, state, requestedBy, fourEyes],
   });
 }
 

@@ -1,22 +1,20 @@
-import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { ResourceRef } from '../../contract/names.ts';
 import type { Problem } from '../../errors.ts';
 import { VelocityError, validationError } from '../../errors.ts';
-import type { ApprovalAttempt } from '../../schema/judge-approval.ts';
+import type { DecisionByToken } from '../../schema/judge-approval.ts';
 import type { AppDeps } from '../app-deps.ts';
 import { administeredSchema } from '../platform/administered-schema.ts';
+import { mintApprovalToken } from '../platform/mint-approval-token.ts';
 
 /**
  * Hands a decision to the schema's workflow, which alone judges it. Throws APPROVAL_CONFLICT,
  * SELF_APPROVAL_DENIED or TEMPORAL_UNAVAILABLE.
  */
-export type PlanDecider = (ref: ResourceRef, attempt: ApprovalAttempt) => Promise<void>;
+export type PlanDecider = (ref: ResourceRef, decision: DecisionByToken) => Promise<void>;
 
 const root = '/api/platform/schema-plans/:namespace/:name';
 const config = { access: 'platform' } as const;
-const tokenBytes = 32;
-const tokenLifeMs = 3_600_000;
 const reasonLengthMax = 1_000;
 
 /** The word of a person on a plan that loses something. */
@@ -32,7 +30,11 @@ export function addSchemaPlanRoutes(app: FastifyInstance, deps: AppDeps): void {
         throw new VelocityError('TEMPORAL_UNAVAILABLE', 'This API was started without Temporal.');
       }
       const attempt = { planHash: plan, actor, approved, ...(reason !== undefined && { reason }) };
-      await deps.decidePlan(ref, attempt);
+      const { token } = await mintApprovalToken(deps.pool, {
+        ...{ ref, now: deps.now, randomBytes: deps.randomBytes },
+        ...attempt,
+      });
+      await deps.decidePlan(ref, { plan, token });
       const { namespace, name } = ref;
       return { data: { namespace, name, plan, approved, by: actor }, requestId: request.id };
     });
@@ -41,17 +43,10 @@ export function addSchemaPlanRoutes(app: FastifyInstance, deps: AppDeps): void {
   app.post(`${root}/approval-tokens`, { config }, async (request, reply) => {
     const { ref, actor } = await administeredSchema(deps, request);
     const { plan } = parseDecision(request.body);
-    const token = deps.randomBytes(tokenBytes).toString('base64url');
-    const expiresAt = new Date(deps.now() + tokenLifeMs).toISOString();
-    await deps.pool.query({
-      name: 'api.mint-approval-token',
-      text: `
-        insert into platform.approval_tokens (token_hash, namespace, name, plan_hash, actor, expires_at)
-        values ($1::bytea, $2::text, $3::text, $4::text, $5::text, $6::timestamptz)`,
-      values: [
-        createHash('sha256').update(token).digest(),
-        ...[ref.namespace, ref.name, plan, actor, expiresAt],
-      ],
+    const attempt = { planHash: plan, actor, approved: true };
+    const { token, expiresAt } = await mintApprovalToken(deps.pool, {
+      ...{ ref, now: deps.now, randomBytes: deps.randomBytes },
+      ...attempt,
     });
     reply.code(201);
     return { data: { token, expiresAt, plan }, requestId: request.id };
