@@ -1,5 +1,3 @@
-import { quoteLiteral } from './identifier.ts';
-
 /** How the values of a column become values of another type. Expressions are over a column's SQL. */
 export interface Conversion {
   /** Every value converts and none loses anything. */
@@ -16,6 +14,11 @@ const exactInteger = 9_007_199_254_740_992n;
 /**
  * The way from one column type to another, or undefined where there is none that keeps the meaning.
  * What may fail says beforehand for which values, so that nothing is ever rounded or cut in silence.
+ *
+ * Nothing is lost where the value afterwards is the same: the same number, and a double counts as the
+ * number that the API writes of it, which is the shortest that reads back as it; the same instant,
+ * whatever offset it was written with. Digits that are no part of a JSON number, leading zeros above
+ * all, make a text more than a number: it is no number then.
  */
 export function planConversion(
   from: string,
@@ -42,7 +45,7 @@ export function planConversion(
         cast(to),
       );
     case 'numeric double precision':
-      return checked((c) => `${c}::double precision::numeric = ${c}`, cast(to));
+      return checked((c) => doubleFits(`${c}::text`), cast(to));
     case 'date timestamptz':
       return exactly((c) => `(${c}::timestamp at time zone 'UTC')`);
     case 'timestamptz date':
@@ -56,18 +59,20 @@ export function planConversion(
         cast(to),
       );
     case 'text timestamptz':
-      // A time without an offset would be read in whatever zone the session has.
+      // A time without an offset would be read in whatever zone the session has; more than six digits
+      // of a second would be rounded, and 24:00 and a leap second become another day or minute.
       return checked(
-        (c) =>
-          `${c} ~* '^\\d{4}-\\d{2}-\\d{2}t.*(z|[+-]\\d{2}:\\d{2})$' and pg_input_is_valid(${c}, 'timestamptz')`,
+        (c) => `${c} ~* ${instantPattern} and pg_input_is_valid(${c}, 'timestamptz')`,
         cast(to),
       );
     case 'text bigint':
-    case 'text double precision':
       return checked(
-        (c) => `${c} ~ ${numberPattern} and pg_input_is_valid(${c}, ${quoteLiteral(to)})`,
+        (c) =>
+          `${c} ~ ${numberPattern} and case when pg_input_is_valid(${c}, 'bigint') then ${c}::bigint::text = ${c} else false end`,
         cast(to),
       );
+    case 'text double precision':
+      return checked((c) => `${c} ~ ${numberPattern} and ${doubleFits(c)}`, cast(to));
     case 'text boolean':
       return checked((c) => `${c} in ('true', 'false')`, cast(to));
     case 'text uuid':
@@ -77,22 +82,41 @@ export function planConversion(
   }
 }
 
-const numberPattern = `'^-?\\d+(\\.\\d+)?([eE][+-]?\\d+)?$'`;
+/** As JSON writes a number: nothing goes before the digits that count. */
+const numberPattern = `'^-?(0|[1-9]\\d*)(\\.\\d+)?([eE][+-]?\\d+)?$'`;
+
+const instantPattern = `'^\\d{4}-\\d{2}-\\d{2}t([01]\\d|2[0-3]):[0-5]\\d(:[0-5]\\d(\\.\\d{1,6})?)?(z|[+-]\\d{2}:\\d{2})$'`;
+
+/**
+ * Whether a text in the form of a number is that number as a double too. `::numeric` of a double keeps
+ * 15 digits, so that it goes by way of its text, which by default is the shortest that reads back as it.
+ * A session with another `extra_float_digits` has fewer there and refuses more, but never rounds.
+ */
+function doubleFits(text: string): string {
+  return `case when pg_input_is_valid(${text}, 'double precision') then ${text}::double precision::text::numeric = ${text}::numeric else false end`;
+}
 
 function toText(source: string): Conversion | undefined {
   switch (source) {
-    case 'bigint':
     case 'double precision':
+      // Shorter than the value only in a session with another `extra_float_digits`.
+      return exactly((c) =>
+        unchanged(c, `${c}::text::double precision is not distinct from ${c}`, `${c}::text`),
+      );
+    case 'bigint':
     case 'numeric':
     case 'boolean':
     case 'uuid':
     case 'date':
       return exactly(cast('text'));
     case 'timestamptz':
-      // As the API writes it, whatever zone the session has.
-      return exactly(
-        (c) =>
+      // As the API writes it, whatever zone the session has; that has no form for years before 1.
+      return exactly((c) =>
+        unchanged(
+          c,
+          `isfinite(${c}) and ${c} >= '0001-01-01T00:00:00Z'::timestamptz`,
           `(regexp_replace(to_char(${c} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '\\.?0*$', '') || 'Z')`,
+        ),
       );
     default:
       return undefined;
@@ -117,9 +141,13 @@ function toNumeric(source: string, from: string, to: string): Conversion | undef
     }
     case 'double precision':
       return checked(
-        (c) =>
-          limit === undefined ? `${c}::numeric::double precision = ${c}` : numericFits(c, limit),
-        cast(to),
+        (c) => {
+          const written = `${c}::text::double precision = ${c}`;
+          return limit === undefined
+            ? written
+            : `${written} and ${numericFits(`${c}::text`, limit)}`;
+        },
+        (c) => `${c}::text::${to}`,
       );
     case 'text':
       return checked(
@@ -179,7 +207,10 @@ function conversion(
     : {
         exact,
         fits: (column) => `(${fits(column)})`,
-        convert: (column) =>
-          `case when ${column} is null then null when ${fits(column)} then ${convert(column)} else platform.refuse('23514', '', case when false then ${convert(column)} end) end`,
+        convert: (column) => unchanged(column, fits(column), convert(column)),
       };
+}
+
+function unchanged(column: string, fits: string, converted: string): string {
+  return `case when ${column} is null then null when ${fits} then ${converted} else platform.refuse('23514', '', case when false then ${converted} end) end`;
 }

@@ -108,8 +108,9 @@ export function diffSchemas(input: DiffInput): SchemaDiff {
 }
 
 /**
- * A rename counts once: where the new name is there already, `renamedFrom` only remembers. A field
- * whose name somebody still has is not renamed, and one field does not become two.
+ * A rename counts once: where the new name is there already, `renamedFrom` only remembers; where it
+ * cannot, because the old name is there too, the change is refused (see `overwrites`). A field whose
+ * name somebody still has is not renamed, and one field does not become two.
  */
 export function priorOf(
   field: Field,
@@ -118,6 +119,41 @@ export function priorOf(
   const byName = (name: string | undefined): Field | undefined =>
     specs.active.fields.find((candidate) => candidate.name === name);
   return byName(field.name) ?? (claimsTaken(field, specs) ? undefined : byName(field.renamedFrom));
+}
+
+/**
+ * The field that would be renamed onto one that is there: that one's values would be lost, or both
+ * change places. A plan for it could not be told from one that is done, because afterwards too both
+ * names may be there. Not so where the active field remembers the same: then its rename is done, and
+ * the old name has been given anew.
+ */
+export function overwrites(
+  { name, renamedFrom }: Field,
+  { fields }: Pick<SchemaDefinitionSpec, 'fields'>,
+): Field | undefined {
+  const active = fields.find((field) => field.name === name);
+  if (active === undefined || active.renamedFrom === renamedFrom || name === renamedFrom) {
+    return undefined;
+  }
+  return fields.find((field) => field.name === renamedFrom);
+}
+
+function* overwriteChange(
+  { name }: Field,
+  { desired }: DiffInput,
+  from: Field | undefined,
+): Iterable<SchemaChange> {
+  if (from === undefined) return;
+  const old = from.name;
+  const keeps = desired.fields.some((field) => field.name === old);
+  const taken = desired.fields.some((field) => field.name !== name && field.renamedFrom === name);
+  const clear = taken
+    ? `Rename ${name} to another name first, a third one if both change places, then ${old} to ${name}, each in a change of its own`
+    : `Drop ${name} or rename it first, then rename ${old} to ${name} in a change of its own`;
+  const leave = `leave out renamedFrom to keep ${name} as it is${keeps ? '' : ` and drop ${old}`}`;
+  const refused = `${name} is a field already, with values of its own. ${clear}; or ${leave}`;
+  const summary = `rename ${old} to ${name}`;
+  yield { kind: 'renameField', class: 'breaking', field: name, summary, refused };
 }
 
 function pairUp(field: Field, input: DiffInput): FieldChange {
@@ -153,6 +189,7 @@ function* fieldChanges(change: FieldChange, input: DiffInput): Iterable<SchemaCh
     yield addChange(field, input);
     return;
   }
+  yield* overwriteChange(field, input, overwrites(field, input.active));
   const referrers = input.referred.get(prior.name) ?? [];
   const own = priorType !== type || conversion !== undefined;
   const moved = prior.name !== field.name || own || lost(prior, field, 'unique');

@@ -11,9 +11,10 @@ import { defaultOf } from './record-table.ts';
 
 /**
  * From one revision to the next: only names, defaults and catalogue entries change, so it takes
- * milliseconds. Whatever changes its name passes through a `_next` name, so that two fields may swap
- * theirs. The caller adds policies, history and the revision itself, and commits all of it as one.
- * Where the table stays as it is, there are no steps, and nobody is kept waiting.
+ * milliseconds. Whatever changes its name passes through a `_next` name, so that a field may take the
+ * name that another one leaves; two that swap theirs are refused before (`overwrites` in diff.ts). The
+ * caller adds policies, history and the revision itself, and commits all of it as one. Where the table
+ * stays as it is, there are no steps, and nobody is kept waiting.
  */
 export function planSwap(
   input: ChangeInput,

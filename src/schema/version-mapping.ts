@@ -1,6 +1,7 @@
 import type { Field, SchemaDefinitionSpec } from '../contract/kinds.ts';
 import type { Conversion } from './conversion.ts';
 import { planConversion } from './conversion.ts';
+import { overwrites } from './diff.ts';
 import { quoteIdentifier } from './identifier.ts';
 import { defaultOf } from './record-table.ts';
 
@@ -84,6 +85,11 @@ export function mapVersion(
       return mapped === undefined ? [] : [mapped];
     }
     const prior = findPrior(field, from.spec);
+    const other = overwrites(field, from.spec);
+    if (other !== undefined)
+      problems.push(
+        `${field.name} is renamed from ${other.name}, and ${from.spec.version} has both: map it`,
+      );
     if (prior === undefined) {
       const value = defaultOf(field, type);
       if (value === undefined && field.required === true)

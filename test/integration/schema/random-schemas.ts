@@ -96,7 +96,70 @@ const moves: readonly [object, object, fc.Arbitrary<unknown>, (value: never) => 
   [{ type: 'string', indexed: true }, { type: 'string' }, fc.string(), same],
 ];
 
+/** Values at the edge of a type, and what becomes of each there; undefined: it does not survive. */
+type Edges = readonly (readonly [unknown, unknown])[];
+
+/** From a type to another, with the backfill of what does not survive, as CEL and as JSON. */
+const edges: readonly [object, object, string, unknown, Edges][] = [
+  [
+    { type: 'string' },
+    { type: 'integer' },
+    ...(['5', 5] as const),
+    [
+      ['9007199254740991', 9007199254740991],
+      ['00123', undefined],
+      ['-0', undefined],
+      ['1e3', undefined],
+      ['9223372036854775808', undefined],
+    ],
+  ],
+  [
+    { type: 'string' },
+    { type: 'number' },
+    ...(['0.5', 0.5] as const),
+    [
+      ['9007199254740993', undefined],
+      ['0.12345678901234567890123', undefined],
+      ['0.30000000000000004', 0.1 + 0.2],
+      ['007', undefined],
+      ['1e400', undefined],
+      ['1e-400', undefined],
+    ],
+  ],
+  [
+    { type: 'number' },
+    { type: 'decimal', precision: 20, scale: 2 },
+    ...(['0.5', 0.5] as const),
+    [
+      [9007199254740991, 9007199254740991],
+      [0.1 + 0.2, undefined],
+      [0.25, 0.25],
+      [1e20, undefined],
+    ],
+  ],
+  [
+    { type: 'string' },
+    { type: 'datetime' },
+    ...(['timestamp("2000-01-01T00:00:00Z")', '2000-01-01T00:00:00+00:00'] as const),
+    [
+      ['2024-02-29T12:00:00.123456Z', '2024-02-29T12:00:00.123456+00:00'],
+      ['2024-02-29T12:00:00.123456789Z', undefined],
+      ['2024-02-29T23:59:59.9999999Z', undefined],
+      ['2024-02-29T24:00:00Z', undefined],
+      ['2016-12-31T23:59:60Z', undefined],
+    ],
+  ],
+];
+
 const fates: readonly Make[] = [
+  // Is of another type, and its values are at the edge of it.
+  (name) =>
+    fc.constantFrom(...edges).map(([from, to, backfill, otherwise, cases]) => ({
+      before: { name, ...from },
+      after: { name, ...to, backfill },
+      values: nullable(fc.constantFrom(...cases.map(([value]) => value))),
+      becomes: unlessNull((value) => cases.find(([one]) => one === value)?.[1] ?? otherwise),
+    })),
   // Keeps its meaning, perhaps under another name, type, limits and indexes.
   (name) =>
     fc

@@ -156,6 +156,53 @@ describe('planSchema', () => {
     expect(planned.refused?.message).toContain(offer);
   });
 
+  const a: Field = { name: 'a', type: 'string' };
+  const b: Field = { name: 'b', type: 'string' };
+  const onto: Field = { ...b, renamedFrom: 'a' };
+
+  it.each<[string, Field[], string]>([
+    [
+      'a rename onto a field that is there',
+      [onto],
+      'Drop b or rename it first, then rename a to b',
+    ],
+    ['a rename that leaves both', [a, onto], 'leave out renamedFrom to keep b as it is'],
+    ['a swap', [{ ...a, renamedFrom: 'b' }, onto], 'Rename b to another name first, a third one'],
+    ['a chain', [onto, { ...a, name: 'c', renamedFrom: 'b' }], 'Rename b to another name first'],
+  ])('refuses %s instead of ignoring it', (_what, after, offer) => {
+    const planned = plan(spec([a, b]), spec(after));
+    expect(planned.steps).toEqual([]);
+    expect(planned.class).toBe('breaking');
+    expect(planned.refused?.message).toContain(offer);
+  });
+
+  it('remembers a rename that is done, though the old name is given anew', () => {
+    expect(kinds(plan(spec([onto]), spec([onto])))).toEqual([]);
+    expect(kinds(plan(spec([b]), spec([onto])))).toEqual([]);
+    expect(kinds(plan(spec([onto]), spec([onto, a])))).toEqual(['addField']);
+    expect(kinds(plan(spec([onto, a]), spec([onto, a])))).toEqual([]);
+  });
+
+  it('swaps two fields by a third name, one rename at a time', () => {
+    const ways = [
+      [a, b],
+      [{ ...a, name: 'c', renamedFrom: 'a' }, b],
+    ] as Field[][];
+    ways.push([
+      { ...a, name: 'c', renamedFrom: 'a' },
+      { ...a, renamedFrom: 'b' },
+    ]);
+    ways.push([
+      { ...b, renamedFrom: 'c' },
+      { ...a, renamedFrom: 'b' },
+    ]);
+    for (const [n, after] of ways.slice(1).entries()) {
+      const planned = plan(spec(ways[n] ?? []), spec(after));
+      expect(planned.refused).toBeUndefined();
+      expect(kinds(planned)).toEqual(['renameField']);
+    }
+  });
+
   it('requires a new field of a table that holds nothing', () => {
     const after = spec([title, { name: 'a', type: 'string', required: true }]);
     expect(plan(spec([title]), after, { empty: true }).refused).toBeUndefined();
