@@ -50,6 +50,7 @@ const house: readonly [name: string, rule: Rule, planted: readonly string[]][] =
     'pure-folders',
     pureFolders,
     [
+      'src/cel/loads-hooks.ts:2',
       'src/operator/decide-now.ts:2',
       'src/query/random.ts:1',
       'src/query/random.ts:5',

@@ -1,4 +1,5 @@
-import { parse } from '@bufbuild/cel';
+import { createRequire } from 'node:module';
+import type { parse } from '@bufbuild/cel';
 
 /** A node as the parser leaves it: macros are expanded, nothing has a type. */
 export type ParsedNode = ReturnType<typeof parse>['expr'] | undefined;
@@ -18,6 +19,17 @@ export interface Parsed {
   readonly positions: Readonly<Record<string, number>>;
 }
 
+const require = createRequire(import.meta.url);
+
+/**
+ * Loads the parser with the first expression: it needs 28 MB, and most processes serve schemas that
+ * hold no expression.
+ */
+function loadParser(): typeof parse {
+  const parser = require('@bufbuild/cel') as typeof import('@bufbuild/cel');
+  return parser.parse;
+}
+
 /** As resources.md bounds it. */
 const sourceBytesMax = 10 * 1_024;
 /** Brackets inside one another: the parser recurses, and its stack is not for users to fill. */
@@ -34,6 +46,7 @@ export function parseCel(source: string): { ok: Parsed } | { problem: CelProblem
     return { problem: { message: 'The expression holds a NUL character.', hint: 'Remove it.' } };
   }
   if (bracketDepth(source) > bracketsMax) return { problem: tooDeep };
+  const parse = loadParser();
   try {
     const { expr, sourceInfo } = parse(source);
     return { ok: { expr, positions: sourceInfo?.positions ?? {} } };

@@ -103,14 +103,13 @@ export const onlyConfigReadsEnvironment: Rule = (files) =>
 
 /** A pure folder asks nobody: no clock, no randomness, no disk, no network, no database. */
 const pure = /^src\/(cel|schema|query)\/|^src\/operator\/decide[^/]*\.ts$/;
-const pureNodeModules = new Set([
-  'node:crypto',
-  'node:buffer',
-  'node:assert',
-  'node:assert/strict',
+const pureNodeModules = new Set(['node:buffer', 'node:assert', 'node:assert/strict']);
+/** What of a module answers the same every time; the rest of it does not. */
+const pureNames = new Map([
+  ['node:crypto', new Set(['createHash', 'createHmac', 'hash', 'timingSafeEqual', 'Hash', 'Hmac'])],
+  // Loads a large library with its first use; what that library computes is as pure as if imported.
+  ['node:module', new Set(['createRequire'])],
 ]);
-/** Hashing answers the same every time; the rest of node:crypto does not. */
-const pureCrypto = new Set(['createHash', 'createHmac', 'hash', 'timingSafeEqual', 'Hash', 'Hmac']);
 const effects =
   /\bDate\.now\b|\bnew Date\(\s*\)|(?<!new )\bDate\(\s*\)|\bMath\.random\b|\bperformance\.|\bprocess\.|\bfetch\(|\bset(Timeout|Interval|Immediate)\(|\bcrypto\.(randomUUID|getRandomValues)\b|\bconsole\./g;
 
@@ -134,9 +133,9 @@ export const pureFolders: Rule = (files) =>
 
 function isImpure({ specifier, names }: Import): boolean {
   if (!specifier.startsWith('node:')) return false;
-  if (!pureNodeModules.has(specifier)) return true;
-  if (specifier !== 'node:crypto') return false;
-  return names === '*' || names.some((name) => !pureCrypto.has(name));
+  const allowed = pureNames.get(specifier);
+  if (allowed === undefined) return !pureNodeModules.has(specifier);
+  return names === '*' || names.some((name) => !allowed.has(name));
 }
 
 function inSource(

@@ -2,7 +2,7 @@ import type { RequestOptions } from 'node:https';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeConfig } from '@kubernetes/client-node';
-import { Agent } from 'undici';
+import type { Agent } from 'undici';
 import { KubernetesError } from './kubernetes-error.ts';
 
 /** How the Kubernetes API is reached and who asks. */
@@ -67,6 +67,8 @@ const namespaceDefault = 'velocity-system';
  */
 export async function createKubernetesClient(access: KubernetesAccess): Promise<KubernetesClient> {
   const { answerWithinMs = answerWithinMsDefault } = access;
+  // Loaded with the first cluster: who keeps resources in Postgres or a folder does without its memory.
+  const { Agent } = await import('undici');
   const config = await loadConfig(access.kubeconfig);
   const cluster = config.getCurrentCluster();
   if (cluster === null) throw new Error('the kubeconfig names no current cluster');
