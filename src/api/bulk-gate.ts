@@ -2,11 +2,10 @@ import { VelocityError } from '../errors.ts';
 
 /**
  * Bulks between their parsing and their commit at once. Rows as objects take four times the memory
- * of their text, and connections full of bulks keep every small request waiting: five fill the
- * database's cores and leave one of the six connections to the others. Under 32 bulks of 1,000 rows
- * a process grew to 250 MB, where it took 340 without this bound.
+ * of their text, and connections full of bulks keep every small request waiting: three fill the
+ * database's cores and leave half of the six connections to the others. Five were no faster.
  */
-const atOnceMax = 5;
+const atOnceMax = 3;
 /** Bulks waiting as bytes, of at most 16 MiB each. */
 const waitingMax = 100;
 

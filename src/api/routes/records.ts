@@ -18,6 +18,7 @@ import { ageVersion } from '../../schema/version-standing.ts';
 import type { AppDeps } from '../app-deps.ts';
 import { createBulkGate } from '../bulk-gate.ts';
 import { identityOf } from '../plugins/authentication.ts';
+import type { HeldBody } from '../plugins/request-body.ts';
 import { bulkBytesMax, bulkRowsMax, mediaTypes } from '../plugins/request-body.ts';
 import { timedRecords } from '../plugins/server-timing.ts';
 import {
@@ -102,11 +103,12 @@ export function addRecordRoutes(app: FastifyInstance, deps: AppDeps): void {
       const schema = schemaOf(deps, request);
       const context = writeContextOf(deps, request);
       const atomic = booleanParam(query, 'atomic', true);
-      const parse = bodyOf(request) as () => unknown;
-      // The bytes stay: where the schema changes meanwhile, they are parsed once more for its successor.
+      const body = bodyOf(request) as HeldBody;
       const answer = await throughGate(() =>
-        bulkRecords(context, schema, bulkRowsOf(parse()), { atomic }),
+        bulkRecords(context, schema, bulkRowsOf(body.parse()), { atomic }),
       );
+      // Not after an error: where the schema has changed, its successor parses the bytes once more.
+      body.release();
       if (answer.replayed) reply.header('idempotency-replayed', 'true');
       return sendJson(
         reply,
