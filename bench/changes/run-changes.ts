@@ -85,7 +85,8 @@ export async function runChanges(
   const schema = (name: string, spec: object) =>
     manifest('SchemaDefinition', name, namespace, spec);
   await client.apply(baseManifests(organisation, namespace));
-  await client.change(schema(maker.name, { ...common, ...beginning.spec, fields: maker.fields }));
+  const { access, search } = beginning.spec;
+  await client.change(schema(maker.name, { ...common, access, search, fields: maker.fields }));
   let state: SchemaState = {
     fields: new Map(Object.entries(beginning.fields)),
     spec: beginning.spec,

@@ -41,7 +41,12 @@ export const beginning = {
     origin: { type: 'string' },
     legacy: { type: 'string' },
   },
-  spec: { access: { roles }, search: { tier: 'Tier1' } },
+  spec: {
+    access: { roles },
+    search: { tier: 'Tier1' },
+    // A process loads the parser of expressions with its first one, once: that is no change's doing.
+    validations: [{ type: 'cel', rule: "self.title != ''", message: 'empty' }],
+  },
   seeds: {
     quantity: 'n',
     size: 'n::text',
@@ -169,7 +174,12 @@ export function changeSequence(refer: Reference): readonly Change[] {
     },
     {
       name: 'refuse records by a rule',
-      spec: { validations: [{ type: 'cel', rule: 'self.priority >= 1', message: 'too low' }] },
+      spec: {
+        validations: [
+          ...beginning.spec.validations,
+          { type: 'cel', rule: 'self.priority >= 1', message: 'too low' },
+        ],
+      },
     },
     {
       // By a field that the traffic changes, so that records move while they are copied.

@@ -9,10 +9,10 @@ import { gatherSchema } from './gather-schema.ts';
 import { runDdl } from './run-ddl.ts';
 
 /** Rows of one transaction: as many as take so long, which is how long a writer of one may wait. */
-const batchMs = 20;
-const batchSize = { first: 1_000, min: 500, max: 2_000 } as const;
-/** Rest after each batch, as a share of its time: requests find a core free, and the disk. */
-const restShare = 0.5;
+const batchMs = 10;
+const batchSize = { first: 500, min: 250, max: 2_000 } as const;
+/** Rest after each batch, in its own times: requests find a core free, and the disk. */
+const restShare = 1;
 /** A machine that is slow by itself is not helped by longer rests. */
 const restMaxMs = 30;
 /** One activity works this long, so that the workflow can say how far it is. */

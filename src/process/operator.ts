@@ -14,6 +14,7 @@ import { serveMetrics } from './metrics-server.ts';
 import type { OpenedStore } from './resource-store.ts';
 import { openResourceStore } from './resource-store.ts';
 import { onStopSignals } from './stop-signals.ts';
+import { yieldToRequests } from './yield-to-requests.ts';
 
 /** gRPC would wait up to two minutes before it looks for a Temporal that was away. */
 const reconnectWithinMs = 2_000;
@@ -24,6 +25,7 @@ const leadershipTiming = { renewEveryMs: 5_000, retryMs: 2_000 };
 
 /** `velocity operator`: watches resources and starts their workflows until SIGTERM. */
 export async function run(argv: string[]): Promise<number> {
+  yieldToRequests();
   parseArgs({ args: argv, options: {} });
   const config = readConfig();
   const { observe, metrics, flush } = openObserver({

@@ -20,6 +20,7 @@ import { openResourceStore } from './resource-store.ts';
 import { onStopSignals } from './stop-signals.ts';
 import { observeTemporalLog } from './temporal-log.ts';
 import { loadWorkflowBundle } from './workflow-bundle.ts';
+import { yieldToRequests } from './yield-to-requests.ts';
 
 type QueueName = keyof typeof taskQueues;
 const queueNames = Object.keys(taskQueues) as QueueName[];
@@ -52,6 +53,7 @@ const reconnectLastMs = 5_000;
 
 /** `velocity worker [--queues control,kubernetes]`: runs workflows and activities until SIGTERM. */
 export async function run(argv: string[]): Promise<number> {
+  yieldToRequests();
   const queues = parseQueues(argv);
   if (queues instanceof Error) {
     process.stderr.write(`velocity worker: ${queues.message}\n`);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { environment } from '../../config.ts';
+import { backgroundPriority } from '../yield-to-requests.ts';
 import { choosePort } from './ports.ts';
 import type { OnSpawn, ProcessIdentity, StopStep } from './process-identity.ts';
 import { findProcess, stopProcess } from './process-identity.ts';
@@ -49,8 +50,9 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
   const log = await open(options.logFile, 'a', 0o600);
   const logStart = (await log.stat()).size;
   const child = spawn(
-    command,
+    'nice',
     [
+      ...['-n', String(backgroundPriority), command],
       ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(options.port)],
       ...['--http-port', String(httpPort), '--log-format', 'json', '--color', 'never'],
       ...(options.uiPort === undefined ? ['--headless'] : ['--ui-port', String(options.uiPort)]),
