@@ -5,6 +5,8 @@ import type { Outcome } from '../../contract/outcome.ts';
 import { gatherRepairs } from '../../resources/drift/gather-repair.ts';
 import type { RepairRequest } from '../../resources/drift/repair-requests.ts';
 import { endRepair, findRepair, keepRepairPlan } from '../../resources/drift/repair-requests.ts';
+import type { ActiveRevision } from '../../resources/plans/sql/active-revisions.ts';
+import { findActiveRevisions } from '../../resources/plans/sql/active-revisions.ts';
 import type { RepairPlan } from '../../schema/plan-repair.ts';
 import type { PlanStep } from '../../schema/plan-step.ts';
 import { concludeNotReady, concludeReady } from '../conclude.ts';
@@ -25,7 +27,7 @@ interface PlannedRepair {
 
 /**
  * The plan of a repair that somebody asked for; undefined: nobody did. A newer spec takes the place of
- * a repair as it does of a plan.
+ * a repair as it does of a plan, also one that waits, failed or was never served.
  */
 export async function planRequestedRepair(
   deps: ActivityDeps,
@@ -34,7 +36,8 @@ export async function planRequestedRepair(
   const request = await findRepair(deps.pool, ref);
   if (request === undefined) return undefined;
   const schema = await findOfKind(deps.store, 'SchemaDefinition', ref);
-  if (schema === undefined || schema.metadata.generation !== request.generation) {
+  const served = schema && (await findServed(deps, ref, schema));
+  if (schema === undefined || served?.generation !== request.generation) {
     await withdraw(deps, ref, request);
     return undefined;
   }
@@ -73,6 +76,12 @@ export async function planRequestedRepair(
   });
   return { next: 'apply', generation, planHash, batches: batchSteps(steps), repair: true };
 }
+
+const changedMeanwhile: Outcome = {
+  phase: 'Provisioning',
+  reason: 'SpecChanged',
+  message: 'what is wanted has changed meanwhile; it is planned',
+};
 
 const nothingToDo = 'nothing that differs can be put right from here';
 
@@ -114,6 +123,17 @@ function joinPlans(plans: readonly RepairPlan[]): RepairPlan | undefined {
   };
 }
 
+/** The revision of the spec as it is now; undefined: it is not what is served. */
+async function findServed(
+  { pool }: ActivityDeps,
+  ref: ResourceRef,
+  { spec, metadata }: SchemaDefinition,
+): Promise<ActiveRevision | undefined> {
+  const served = await findActiveRevisions(pool, [ref]);
+  const active = served.find((one) => one.spec.version === spec.version);
+  return active?.generation === metadata.generation ? active : undefined;
+}
+
 async function withdraw(
   { pool }: ActivityDeps,
   ref: ResourceRef,
@@ -139,13 +159,15 @@ async function standAgain(
   schema: SchemaDefinition,
   message: string,
 ): Promise<Outcome> {
-  const outcome = await concludeReady(deps, schema, {
-    ...{
-      reason: 'Served',
-      message: `revision ${schema.status?.activeRevision} is served; ${message}`,
-    },
-    fields: { plan: undefined },
-  });
+  const active = await findServed(deps, ref, schema);
+  // Ready would say of a spec that came meanwhile that it is served, and nobody would plan it.
+  const outcome =
+    active === undefined
+      ? changedMeanwhile
+      : await concludeReady(deps, schema, {
+          ...{ reason: 'Served', message: `revision ${active.revision} is served; ${message}` },
+          fields: { plan: undefined },
+        });
   await checkSchemaDrift(deps, ref);
   return outcome;
 }
