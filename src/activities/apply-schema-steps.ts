@@ -32,15 +32,18 @@ export async function applySchemaSteps(
   const repair = await findRepair(deps.pool, ref);
   const steps = repair?.planHash === planHash ? repair.steps : undefined;
   if (plan.hash !== planHash && steps === undefined) return;
-  const table = { pgNamespace: domain.pgNamespace, pgTable: plan.pgTable };
+  const { pgNamespace } = domain;
   const wanted = (steps ?? plan.steps).filter(({ name }) => batch.includes(name));
 
   // Asked for by a workflow that an earlier release planned: a new table is made by its activation now.
-  if (active === undefined) return applyTogether(deps, wanted);
+  // A repair is of tables that serve, whatever version is wanted meanwhile.
+  if (active === undefined && steps === undefined) return applyTogether(deps, wanted);
   for (const step of wanted) {
     job?.signal.throwIfAborted();
+    const pgTable = step.ofPartitions?.table ?? plan.pgTable;
     if (step.mode === 'verify') await verify(deps, step);
-    else if (step.mode === 'build') await buildIndex(deps, table, step, job?.signal);
+    else if (step.mode === 'build')
+      await buildIndex(deps, { pgNamespace, pgTable }, step, job?.signal);
     else if (step.repeats === true) await makePartitions(deps, step.sql, job?.signal);
     else await applyTogether(deps, [step], job?.signal);
   }

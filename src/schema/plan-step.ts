@@ -33,6 +33,8 @@ export interface PlanStep {
     readonly definition: string;
     /** Tells the parts of one change from those of another. */
     readonly label: string;
+    /** Of a repair, which may be of any version; absent: the table of the plan. */
+    readonly table?: string;
   };
 }
 

@@ -74,7 +74,7 @@ function reference(expected: string, pgNamespace: string): string | undefined {
 /** Built beside the traffic; over partitions, on each of them. */
 export function repairIndex(
   item: DriftItem,
-  { pgNamespace, table, partitioned }: RepairPlace,
+  { pgNamespace, pgTable, table, partitioned }: RepairPlace,
 ): Repair {
   const { name, difference, expected = '', actual = '' } = item;
   const index = quoteIdentifier(name);
@@ -99,7 +99,7 @@ export function repairIndex(
         `${create} if not exists ${index} on only ${table} ${definition}`,
         {
           ...{ index: name, lock: 'SHARE' },
-          ofPartitions: { unique, definition, label: 'repair' },
+          ofPartitions: { unique, definition, label: 'repair', table: pgTable },
         },
       )
     : planStep(

@@ -303,7 +303,7 @@ describe('a spec that is not served yet', () => {
 });
 
 describe('a partitioned table', () => {
-  it('is repaired on all of its partitions', async () => {
+  it('is repaired on all of its partitions, also beside a newer version', async () => {
     const partitioning = { enabled: true, field: 'day', strategy: 'range', interval: 'monthly' };
     const fields = [
       { name: 'day', type: 'date', required: true },
@@ -319,6 +319,13 @@ describe('a partitioned table', () => {
       'index visit_v1_spot_idx is missing',
       'trigger velocity_keep_ids is disabled',
     ]);
+    expect(await repair(undefined, 'visit')).toBe('at once');
+    expect(await driftOf('visit')).toEqual([]);
+
+    const spec = { partitioning, version: 'v2' };
+    await api.provide(api.tenant.schema('visit', { fields, spec }));
+    await operator.query(`drop index ${namespace}.visit_v1_spot_idx`);
+    expect(await driftOf('visit')).toEqual(['index visit_v1_spot_idx is missing']);
     expect(await repair(undefined, 'visit')).toBe('at once');
     expect(await driftOf('visit')).toEqual([]);
   });
