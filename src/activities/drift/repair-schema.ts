@@ -101,7 +101,11 @@ async function planOnce(
     await endRepair(pool, ref);
     return undefined;
   }
-  await keepRepairPlan(pool, ref, plan);
+  await pool.transaction(async (tx) => {
+    await keepRepairPlan(tx, ref, plan);
+    // What differs in the same way again has the same hash: what was decided then is past.
+    await setPlanState(tx, { ref, planHash: plan.hash, state: 'superseded' });
+  });
   return { planHash: plan.hash, class: plan.class, steps: plan.steps };
 }
 
