@@ -74,11 +74,14 @@ function* fieldChecks(mapped: MappedField, versions: CheckedVersions): Iterable<
   );
 }
 
-/** Values that two records share, or that the new version has already. */
+/**
+ * Values that two records share, or that the new version has already. An index over some records alone
+ * judges them itself.
+ */
 function uniqueChecks({ to, fields, source, target }: CheckedVersions): VersionCheck[] {
   const single = to.spec.fields.filter(({ unique }) => unique === true).map(({ name }) => [name]);
   const composite = (to.spec.indexes ?? [])
-    .filter(({ unique }) => unique === true)
+    .filter(({ unique, where }) => unique === true && where === undefined)
     .map((index) => index.fields.map(({ name }) => name));
   return [...single, ...composite].flatMap((names) => {
     const values = names.map((name) => fields.find(({ field }) => field.name === name)?.value);
