@@ -18,7 +18,7 @@ const restMaxMs = 30;
 /** One activity works this long, so that the workflow can say how far it is. */
 const sliceMs = 20_000;
 /** Before every id that a record can have. */
-const firstId = '00000000-0000-0000-0000-000000000000';
+export const firstId = '00000000-0000-0000-0000-000000000000';
 
 export interface BackfillSlice {
   readonly ref: ResourceRef;

@@ -1,4 +1,5 @@
 import type { Field } from '../contract/kinds.ts';
+import { systemColumns } from '../contract/names.ts';
 import { foreignKeyName } from './compile.ts';
 import type { DesiredSchema } from './desired-schema.ts';
 import { postgresName, quoteIdentifier, quoteLiteral, quoteQualified } from './identifier.ts';
@@ -33,11 +34,6 @@ interface Names {
   /** Every column, quoted, in one order for both tables. */
   readonly columns: readonly string[];
 }
-
-const systemColumns = [
-  ...['id', 'version', 'created_at', 'created_by', 'updated_at', 'updated_by'],
-  ...['deleted_at', 'archived_at', 'archive_ref'],
-];
 
 const beside = { class: 'online', lock: 'ACCESS SHARE', blocks: false } as const;
 

@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import type { DriftItem } from './compare-shapes.ts';
 import { describeDrift, propagateTrigger } from './compare-shapes.ts';
 import type { DesiredSchema } from './desired-schema.ts';
+import type { ChangeClass } from './diff.ts';
 import { canonical } from './diff.ts';
 import { quoteIdentifier, quoteQualified } from './identifier.ts';
 import { keepIds, keepsIds } from './partitioning.ts';
 import type { PlanStep } from './plan-step.ts';
-import { planStep } from './plan-step.ts';
+import { planStep, worstOf } from './plan-step.ts';
 import { putAside, repairColumns } from './repair-columns.ts';
 import { repairConstraint, repairIndex } from './repair-constraints.ts';
 import { historyAndAudit, rowLevelSecurity, syncHistory, watchDeletes } from './table-ddl.ts';
@@ -25,7 +26,7 @@ export interface RepairPlan {
   readonly hash: string;
   readonly steps: readonly PlanStep[];
   /** breaking: values are lost, or the table is written anew while everybody waits. */
-  readonly class: 'safe' | 'online' | 'breaking';
+  readonly class: ChangeClass;
   /** What stays as it is, and why. */
   readonly refused: readonly { readonly summary: string; readonly why: string }[];
 }
@@ -238,10 +239,4 @@ function rightsSql({ name, expected, actual }: DriftItem, table: string): string
     ...(actual === undefined ? [] : [`revoke ${on(actual)} from ${who}`]),
     ...(expected === undefined ? [] : [`grant ${on(expected)} to ${who}`]),
   ].join('; ');
-}
-
-function worstOf(steps: readonly PlanStep[]): RepairPlan['class'] {
-  const classes = new Set(steps.map((step) => step.class));
-  if (classes.has('breaking')) return 'breaking';
-  return classes.has('online') ? 'online' : 'safe';
 }

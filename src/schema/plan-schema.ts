@@ -18,7 +18,7 @@ import {
 import { planChange } from './plan-change.ts';
 import { planRebuild } from './plan-rebuild.ts';
 import type { PlanStep } from './plan-step.ts';
-import { planStep } from './plan-step.ts';
+import { planStep, worstOf } from './plan-step.ts';
 import { checkOf, columnDefinition, plannedIndexes } from './record-table.ts';
 import { rowPolicy } from './row-policy.ts';
 import type { ReferenceTarget, SchemaReference } from './schema-references.ts';
@@ -360,11 +360,6 @@ function frozenRefusal(
     ? 'spec.lifecycle.frozen is lifted'
     : `somebody runs: velocity schema unfreeze ${name} -n ${namespace}`;
   return { reason: 'Frozen', message: `the schema is frozen: changes wait until ${lifted}` };
-}
-
-function worstOf(parts: readonly { readonly class: ChangeClass }[]): ChangeClass {
-  const order: readonly ChangeClass[] = ['breaking', 'online', 'safe'];
-  return order.find((each) => parts.some((part) => part.class === each)) ?? 'safe';
 }
 
 function hashOf({ desired, active }: PlanInput, steps: readonly PlanStep[]): string {

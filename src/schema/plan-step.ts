@@ -38,6 +38,12 @@ export interface PlanStep {
   };
 }
 
+/** The most disturbing of these; safe where there is none. */
+export function worstOf(parts: readonly { readonly class: ChangeClass }[]): ChangeClass {
+  const order: readonly ChangeClass[] = ['breaking', 'online', 'safe'];
+  return order.find((each) => parts.some((part) => part.class === each)) ?? 'safe';
+}
+
 /** What every artefact of a change is called until the swap gives it its name: no field begins so. */
 export const nextPrefix = '_next';
 

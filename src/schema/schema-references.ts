@@ -19,6 +19,17 @@ export interface ReferenceTarget {
   readonly pgTable: string;
 }
 
+/** The schemas that a spec refers to, as resources. */
+export function targetKeys({
+  fields,
+}: SchemaDefinitionSpec): { readonly namespace: string; readonly name: string }[] {
+  return fields.flatMap(({ ref }) =>
+    ref === undefined
+      ? []
+      : [{ namespace: `${ref.org}-${ref.app}-${ref.domain}`, name: ref.object }],
+  );
+}
+
 /** The column type of each field of a spec, which of a reference is its target's. */
 export function columnTypesOf(
   desired: DesiredSchema,

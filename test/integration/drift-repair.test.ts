@@ -9,7 +9,7 @@ import { concludeRepair } from '../../src/activities/drift/repair-schema.ts';
 import { planSchemaChange } from '../../src/activities/plan-schema-change.ts';
 import type { SchemaDefinition } from '../../src/contract/kinds.ts';
 import { findDrift } from '../../src/resources/drift/find-drift.ts';
-import { findRepair, requestRepair } from '../../src/resources/drift/repair-requests.ts';
+import { requestRepair } from '../../src/resources/drift/repair-requests.ts';
 import { describeDrift } from '../../src/schema/compare-shapes.ts';
 import type { TestApi } from './api/test-api.ts';
 import { openTestApi } from './api/test-api.ts';
@@ -259,49 +259,6 @@ describe('a repair', () => {
   });
 });
 
-describe('a spec that is not served yet', () => {
-  const ask = async (name: string): Promise<void> => {
-    const { generation = 1 } = (await schemaNow(name)).metadata;
-    const asked = { requestedBy: 'dora', reason: undefined, generation };
-    expect(await requestRepair(api.operator, ref(name), asked)).toBe(true);
-  };
-
-  it('takes the place of a repair while its own plan waits', async () => {
-    await api.provide(api.tenant.schema('parcel'));
-    const fields = [{ name: 'title', type: 'string' }];
-    await api.deps.resources.apply([api.tenant.schema('parcel', { fields })]);
-    const before = await planSchemaChange(deps, ref('parcel'));
-    expect(before.next).toBe('await');
-    await ask('parcel');
-    expect(await planSchemaChange(deps, ref('parcel'))).toEqual(before);
-    expect(await findRepair(api.operator, ref('parcel'))).toBe(undefined);
-    expect((await schemaNow('parcel')).status).toMatchObject({
-      phase: 'AwaitingApproval',
-      activeRevision: 1,
-    });
-  });
-
-  it('is planned after a repair that it came in the middle of, which ends first', async () => {
-    const fields = [{ name: 'title', type: 'string', filterable: true }];
-    await api.provide(api.tenant.schema('crate', { fields }));
-    await operator.query(spelled('drop index {n}.crate_v1_title_idx'));
-    await ask('crate');
-    const repairing = await planSchemaChange(deps, ref('crate'));
-    if (repairing.next !== 'apply') throw new Error(repairing.next);
-    const next = api.tenant.schema('crate', { fields, spec: { version: 'v2' } });
-    await api.deps.resources.apply([next]);
-    const { planHash, batches } = repairing;
-    for (const { names: batch } of batches) {
-      await applySchemaSteps(deps, { ref: ref('crate'), planHash, batch });
-    }
-    const ended = await concludeRepair(deps, { ref: ref('crate'), planHash });
-    expect(ended.reason).toBe('SpecChanged');
-    expect(await driftOf('crate')).toEqual([]);
-    const planned = await planSchemaChange(deps, ref('crate'));
-    expect(planned).toMatchObject({ next: 'apply', generation: 2 });
-  });
-});
-
 describe('a partitioned table', () => {
   it('is repaired on all of its partitions, also beside a newer version', async () => {
     const partitioning = { enabled: true, field: 'day', strategy: 'range', interval: 'monthly' };
@@ -359,6 +316,8 @@ describe('the route', () => {
       ),
     );
     expect(await driftOf()).toEqual([]);
+    const settled = (await reconcile({ mode: 'repair', dryRun: true })).json().data;
+    expect(settled).toMatchObject({ class: 'safe', steps: [] });
   });
 
   it('keeps what is asked for while Temporal is away, once', async () => {

@@ -5,6 +5,7 @@ import { compareShapes } from '../../schema/compare-shapes.ts';
 import { historyTableName, referencePath, schemaPath } from '../../schema/compile.ts';
 import { quoteIdentifier, quoteQualified } from '../../schema/identifier.ts';
 import { idsTableName } from '../../schema/partitioning.ts';
+import { targetKeys } from '../../schema/schema-references.ts';
 import { sqlState } from '../../store/database-error.ts';
 import type { Pool, Transaction } from '../../store/pool.ts';
 import { readTableShapes } from '../../store/table-shape.ts';
@@ -64,7 +65,8 @@ type Shapes = ReadonlyMap<ComparedRevision, readonly ShapePart[]>;
 /** The shapes that the revisions' plans of creation make; kept ones where the plan is still the same. */
 async function expectShapes(pool: Pool, revisions: readonly ComparedRevision[]): Promise<Shapes> {
   const shapes = new Map<ComparedRevision, readonly ShapePart[]>();
-  const targets = await findActiveRevisions(pool, revisions.flatMap(targetsOf));
+  const keys = revisions.flatMap(({ spec }) => targetKeys(spec));
+  const targets = await findActiveRevisions(pool, keys);
   const byPath = new Map(
     targets.map((found) => [schemaPath({ ...found, version: found.spec.version }), found]),
   );
@@ -140,12 +142,4 @@ async function notingValues(
 
 function pathsOf({ spec }: ActiveRevision): string[] {
   return spec.fields.flatMap(({ ref }) => (ref === undefined ? [] : [referencePath(ref)]));
-}
-
-function targetsOf({ spec }: ActiveRevision): { namespace: string; name: string }[] {
-  return spec.fields.flatMap(({ ref }) =>
-    ref === undefined
-      ? []
-      : [{ namespace: `${ref.org}-${ref.app}-${ref.domain}`, name: ref.object }],
-  );
 }

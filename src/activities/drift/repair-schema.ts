@@ -9,6 +9,7 @@ import type { ActiveRevision } from '../../resources/plans/sql/active-revisions.
 import { findActiveRevisions } from '../../resources/plans/sql/active-revisions.ts';
 import type { RepairPlan } from '../../schema/plan-repair.ts';
 import type { PlanStep } from '../../schema/plan-step.ts';
+import { worstOf } from '../../schema/plan-step.ts';
 import { concludeNotReady, concludeReady } from '../conclude.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { findOfKind, gone } from '../find-resource.ts';
@@ -114,7 +115,6 @@ function joinPlans(plans: readonly RepairPlan[]): RepairPlan | undefined {
   const useful = plans.filter(({ steps }) => steps.length > 0);
   const [only] = useful;
   if (only === undefined || useful.length === 1) return only;
-  const classes = new Set(useful.map((plan) => plan.class));
   return {
     hash: createHash('sha256')
       .update(useful.map(({ hash }) => hash).join('\n'))
@@ -122,7 +122,7 @@ function joinPlans(plans: readonly RepairPlan[]): RepairPlan | undefined {
     steps: useful.flatMap(({ steps }, nth) =>
       steps.map((step) => ({ ...step, name: `${nth + 1}: ${step.name}` })),
     ),
-    class: classes.has('breaking') ? 'breaking' : classes.has('online') ? 'online' : 'safe',
+    class: worstOf(useful),
     refused: useful.flatMap(({ refused }) => refused),
   };
 }

@@ -1,11 +1,11 @@
 import { closeOutbox, closeTarget, validateTarget } from '../../schema/version-ddl.ts';
+import { firstId } from '../backfill-records.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { runDdl } from '../run-ddl.ts';
 import { dropPosition } from '../sql/outbox.ts';
 import { lockRevisions } from '../sql/schema-revisions.ts';
 import { dropVersionStanding } from '../sql/schema-versions.ts';
 import { lockMigration, updateMigration } from '../sql/version-migrations.ts';
-import { firstId } from './copy-records.ts';
 import { closeCopy } from './cut-over.ts';
 import { asMigration } from './follow-outbox.ts';
 import type { MigrationStep } from './gather-migration.ts';

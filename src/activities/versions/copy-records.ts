@@ -1,4 +1,5 @@
 import { ApplicationFailure } from '@temporalio/common';
+import { firstId } from '../backfill-records.ts';
 import type { ActivityDeps } from '../deps.ts';
 import type { Job } from '../durable.ts';
 import { updateMigration } from '../sql/version-migrations.ts';
@@ -11,8 +12,6 @@ import { reportMigration } from './report-migration.ts';
 const batchSizeMax = 2_000;
 /** One activity works this long, so that the workflow can say how far it is. */
 const sliceMs = 20_000;
-/** Before every id that a record can have. */
-export const firstId = '00000000-0000-0000-0000-000000000000';
 
 export interface CopyProgress {
   readonly copied: number;

@@ -7,7 +7,7 @@ import { compileMapping } from '../../schema/compile-mapping.ts';
 import type { VersionCopy } from '../../schema/plan-version-copy.ts';
 import { planVersionCopy } from '../../schema/plan-version-copy.ts';
 import type { ReferenceTarget, SchemaReference } from '../../schema/schema-references.ts';
-import { columnTypesOf, planReferences } from '../../schema/schema-references.ts';
+import { columnTypesOf, planReferences, targetKeys } from '../../schema/schema-references.ts';
 import type { VersionEnd } from '../../schema/version-mapping.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { findOfKind } from '../find-resource.ts';
@@ -45,7 +45,8 @@ export async function gatherMigration(
   const from = own.find(({ spec }) => spec.version === migration.fromVersion);
   const to = own.find(({ spec }) => spec.version === migration.toVersion);
   if (from === undefined || to === undefined) return undefined;
-  const others = await findActiveRevisions(pool, [...keysOf(from), ...keysOf(to)]);
+  const keys = [from, to].flatMap(({ spec }) => targetKeys(spec));
+  const others = await findActiveRevisions(pool, keys);
   const targets = new Map(
     [...own, ...others].map((one) => [schemaPath({ ...one, version: one.spec.version }), one]),
   );
@@ -71,12 +72,4 @@ function endOf(
   const types = columnTypesOf(revision, targets);
   const { spec, pgTable } = revision;
   return { spec, pgTable, typeOf: (field) => types.get(field.name) ?? 'text' };
-}
-
-function keysOf({ spec }: ActiveRevision): { namespace: string; name: string }[] {
-  return spec.fields.flatMap(({ ref }) =>
-    ref === undefined
-      ? []
-      : [{ namespace: `${ref.org}-${ref.app}-${ref.domain}`, name: ref.object }],
-  );
 }

@@ -1,8 +1,9 @@
 import { ApplicationFailure } from '@temporalio/common';
+import { firstId } from '../backfill-records.ts';
 import type { ActivityDeps } from '../deps.ts';
 import type { Job } from '../durable.ts';
 import { findPosition } from '../sql/outbox.ts';
-import { firstId, getMigration } from './copy-records.ts';
+import { getMigration } from './copy-records.ts';
 import type { MigrationStep } from './gather-migration.ts';
 
 /** Counting ends at a thousand. */

@@ -8,6 +8,7 @@ import { gatherRepairs } from '../../resources/drift/gather-repair.ts';
 import { requestReconcile, requestRepair } from '../../resources/drift/repair-requests.ts';
 import { adoptDrift } from '../../schema/adopt-drift.ts';
 import { recordTableName } from '../../schema/compile.ts';
+import { worstOf } from '../../schema/plan-step.ts';
 import type { AppDeps } from '../app-deps.ts';
 import { administeredSchema } from '../platform/administered-schema.ts';
 import { describePlans } from '../platform/describe-plans.ts';
@@ -44,7 +45,7 @@ async function repair(deps: AppDeps, { ref, actor }: Subject, { reason, dryRun }
   const found = await findDrift(deps.pool, ref);
   const plans = await gatherRepairs(deps.pool, ref, found);
   const planned = {
-    class: plans.some((plan) => plan.class === 'breaking') ? 'breaking' : 'online',
+    class: worstOf(plans),
     steps: plans.flatMap(({ steps }) =>
       steps.map((step) => ({
         summary: step.name,

@@ -6,6 +6,7 @@ import type { DecisionByToken } from '../../schema/judge-approval.ts';
 import type { AppDeps } from '../app-deps.ts';
 import { administeredSchema } from '../platform/administered-schema.ts';
 import { mintApprovalToken } from '../platform/mint-approval-token.ts';
+import { reasonProblem } from './reconcile-schema.ts';
 
 /**
  * Hands a decision to the schema's workflow, which alone judges it. Throws APPROVAL_CONFLICT,
@@ -15,7 +16,6 @@ export type PlanDecider = (ref: ResourceRef, decision: DecisionByToken) => Promi
 
 const root = '/api/platform/schema-plans/:namespace/:name';
 const config = { access: 'platform' } as const;
-const reasonLengthMax = 1_000;
 
 /** The word of a person on a plan that loses something. */
 export function addSchemaPlanRoutes(app: FastifyInstance, deps: AppDeps): void {
@@ -70,10 +70,8 @@ function parseDecision(body: unknown): Decision {
     const hint = 'status.plan.hash of the schema that waits';
     problems.push({ pointer: '/plan', rule: 'format', message, hint });
   }
-  if (reason !== undefined && (typeof reason !== 'string' || reason.length > reasonLengthMax)) {
-    const message = `is not a text of at most ${reasonLengthMax} characters`;
-    problems.push({ pointer: '/reason', rule: 'type', message });
-  }
+  const unfit = reasonProblem(reason);
+  if (unfit !== undefined) problems.push(unfit);
   if (problems.length > 0) throw validationError('The decision is not well formed.', problems);
   return given as Decision;
 }

@@ -3,7 +3,7 @@ import type { DriftItem } from '../../schema/compare-shapes.ts';
 import { referencePath, schemaPath } from '../../schema/compile.ts';
 import type { RepairPlan } from '../../schema/plan-repair.ts';
 import { planRepair } from '../../schema/plan-repair.ts';
-import { columnTypesOf } from '../../schema/schema-references.ts';
+import { columnTypesOf, targetKeys } from '../../schema/schema-references.ts';
 import type { Transaction } from '../../store/pool.ts';
 import type { ActiveRevision } from '../plans/sql/active-revisions.ts';
 import { findActiveRevisions } from '../plans/sql/active-revisions.ts';
@@ -35,11 +35,7 @@ export async function gatherRepairs(
 async function findTargets(tx: Transaction, { spec }: ActiveRevision) {
   const refs = spec.fields.flatMap(({ ref }) => (ref === undefined ? [] : [ref]));
   const paths = new Set(refs.map(referencePath));
-  const keys = refs.map(({ org, app, domain, object }) => ({
-    namespace: `${org}-${app}-${domain}`,
-    name: object,
-  }));
-  const found = await findActiveRevisions(tx, keys);
+  const found = await findActiveRevisions(tx, targetKeys(spec));
   return new Map(
     found
       .map((one) => [schemaPath({ ...one, version: one.spec.version }), one] as const)

@@ -2,7 +2,7 @@ import type { SchemaDefinition } from '../../contract/kinds.ts';
 import { recordTableName, schemaPath } from '../../schema/compile.ts';
 import type { SchemaPlan } from '../../schema/plan-schema.ts';
 import { planSchema } from '../../schema/plan-schema.ts';
-import { missingTargets } from '../../schema/schema-references.ts';
+import { missingTargets, targetKeys } from '../../schema/schema-references.ts';
 import { findLiveTable } from '../../store/catalogue.ts';
 import type { Transaction } from '../../store/pool.ts';
 import type { ActiveRevision } from './sql/active-revisions.ts';
@@ -41,7 +41,7 @@ export async function gatherPlan(
   const domain = await findDomain(tx, namespace);
   if (domain === undefined) return undefined;
   const pgTable = recordTableName(name, spec.version);
-  const revisions = await findActiveRevisions(tx, [own, ...targetsOf(schema)]);
+  const revisions = await findActiveRevisions(tx, [own, ...targetKeys(spec)]);
   const live = await findLiveTable(tx, domain.pgNamespace, pgTable);
   const revision = await findNextRevision(tx, own);
   const served = revisions.filter((one) => one.namespace === namespace && one.name === name);
@@ -95,12 +95,4 @@ async function retirementRefusal(
   if (referrers.length === 0) return undefined;
   const message = `${spec.version} cannot be retired while others refer to it: ${referrers.join(', ')}`;
   return { reason: 'Referenced', message };
-}
-
-function targetsOf({ spec }: SchemaDefinition): { namespace: string; name: string }[] {
-  return spec.fields.flatMap(({ ref }) =>
-    ref === undefined
-      ? []
-      : [{ namespace: `${ref.org}-${ref.app}-${ref.domain}`, name: ref.object }],
-  );
 }
