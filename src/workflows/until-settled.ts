@@ -1,8 +1,12 @@
 import {
   ActivityFailure,
   ApplicationFailure,
+  allHandlersFinished,
+  condition,
+  continueAsNew,
   defineSignal,
   isCancellation,
+  patched,
   setCurrentDetails,
   setHandler,
 } from '@temporalio/workflow';
@@ -15,7 +19,7 @@ import { steps } from './steps.ts';
 /** Sent with every start, and to the run that is there when the resource changes again. */
 export const specChanged = defineSignal(specChangedSignal);
 
-/** Edits that one run follows; the operator starts another for later ones. Bounds the history. */
+/** Changes that one run follows; for later ones it begins anew. Bounds the history. */
 const roundsMax = 20;
 
 /** Whether the resource has changed since this round began. */
@@ -45,6 +49,11 @@ export async function untilSettled(
     if (outcome.phase === 'Failed' && !changed) {
       throw ApplicationFailure.nonRetryable(outcome.message, outcome.reason);
     }
+  }
+  // A plan may be waiting, and the operator took the change for told: nobody else would go on with it.
+  if (changed && patched('begin-anew-while-changed')) {
+    await condition(allHandlersFinished);
+    await continueAsNew<(ref: ResourceRef) => Promise<Outcome>>(ref);
   }
   return outcome;
 }

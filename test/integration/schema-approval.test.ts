@@ -3,7 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Kind, Resource, SchemaDefinition } from '../../src/contract/kinds.ts';
-import { decidePlanSignal, reconcileWorkflowId } from '../../src/contract/names.ts';
+import {
+  decidePlanSignal,
+  reconcileWorkflowId,
+  specChangedSignal,
+} from '../../src/contract/names.ts';
 import { createWorkflowAccess } from '../../src/process/workflow-access.ts';
 import { findCondition, isReady } from '../../src/resources/status.ts';
 import type { ResourceKey } from '../../src/resources/store.ts';
@@ -153,6 +157,23 @@ describe('a breaking plan', () => {
         [[first.status?.plan?.hash, second.status?.plan?.hash]],
       ),
     ).toEqual([['applied'], ['superseded']]);
+  });
+
+  it('still waits, however often its workflow was told to look again', async () => {
+    await serve('patient', ['1']);
+    await apply('patient', amount('integer'));
+    const waiting = await until('SchemaDefinition', 'patient', waits(2));
+    const id = reconcileWorkflowId(keyOf('SchemaDefinition', 'patient'));
+    const handle = plane.temporal.workflow.getHandle(id);
+    const { runId } = await handle.describe();
+    // Several at once count as one: told until it has begun anew.
+    const begunAnew = async () => {
+      await handle.signal(specChangedSignal);
+      return (await handle.describe()).runId !== runId;
+    };
+    await expect.poll(begunAnew, { timeout: 30_000 }).toBe(true);
+    await decide('patient', waiting.status?.plan?.hash);
+    await until('SchemaDefinition', 'patient', ready);
   });
 
   it('is approved by a signal with a token that was minted for it', async () => {
