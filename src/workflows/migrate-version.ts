@@ -5,8 +5,10 @@ import {
   continueAsNew,
   defineSignal,
   isCancellation,
+  patched,
   setCurrentDetails,
   setHandler,
+  sleep,
 } from '@temporalio/workflow';
 import type { MigrationStep } from '../activities/versions/gather-migration.ts';
 import type { Compared } from '../activities/versions/verify-migration.ts';
@@ -21,8 +23,9 @@ export const requested = defineSignal(workflowRequestedSignal);
 const slicesMax = 100_000;
 /** Histories stay short: everything that matters is in the database, and taken up from there. */
 const slicesPerRunMax = 500;
-/** Writers that are faster than what follows them for this long are no moment's matter. */
+/** Each holds writers up: one that had to give up is followed by a rest, longer each time, 45 min in all. */
 const cutOversMax = 50;
+const restMsMax = 60_000;
 
 /**
  * Carries the records of a schema from one version to the next: copied beside the traffic, kept in
@@ -65,7 +68,15 @@ async function migrate(ref: ResourceRef, id: string): Promise<void> {
       // Whoever cancels now comes too late or early enough, never half way.
       const { done } = await CancellationScope.nonCancellable(() => steps.cutOver(step));
       if (done) break;
-      if (tries >= cutOversMax) throw tooMany('changes came faster than they could be taken over');
+      if (tries >= cutOversMax) {
+        throw tooMany(
+          'changes came faster than they could be taken over, or a transaction stayed open meanwhile',
+        );
+      }
+      if (patched('rest-between-cut-overs')) {
+        setCurrentDetails('there was too much left to cut over; tries again in a while');
+        await sleep(Math.min(1_000 * 2 ** tries, restMsMax));
+      }
     }
   } catch (error) {
     if (
@@ -80,7 +91,7 @@ async function migrate(ref: ResourceRef, id: string): Promise<void> {
     throw error;
   }
   setCurrentDetails('cut over; tidies up');
-  await CancellationScope.nonCancellable(() => steps.finishMigration(step));
+  await CancellationScope.nonCancellable(() => longSteps.finishMigration(step));
   setCurrentDetails('done');
 }
 

@@ -29,6 +29,7 @@ type LongStep =
   | 'copyRecords'
   | 'compareRecords'
   | 'keepInStep'
+  | 'finishMigration'
   | 'abandonMigration';
 
 /**

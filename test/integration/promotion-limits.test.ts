@@ -1,6 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { abandonMigration } from '../../src/activities/versions/abandon-migration.ts';
+import { keepInStep } from '../../src/activities/versions/keep-in-step.ts';
 import { openMigration } from '../../src/activities/versions/open-migration.ts';
+import { checkRecords } from '../../src/activities/versions/verify-migration.ts';
 import { connect } from './records/trail.ts';
 import { begin, copyAll, runPromotion } from './versions/run-promotion.ts';
 import type { VersionsApi } from './versions/versions-api.ts';
@@ -63,6 +66,48 @@ describe('a promotion that cannot be', () => {
     await both.promoted('undone');
     expect(await both.rows(`select count(*) from ${both.tableOf('undone', 'v2')}`)).toEqual([
       ['6'],
+    ]);
+  });
+
+  it('is checked once, also where there was nothing to copy', async () => {
+    await both.provide('empty', []);
+    await both.promote('empty', { to: 'v2', hold: true });
+    const step = await begin(both.api.activities, both.refOf('empty'));
+    await copyAll(both.api.activities, step);
+    await both.create(both.at('empty', 'v1'), { title: 'later' });
+    await both.promote('empty');
+    expect(await keepInStep(both.api.activities, step)).toEqual({ goOn: true });
+    expect(await both.rows(`select count(*) from ${both.tableOf('empty', 'v2')}`)).toEqual([['1']]);
+    await checkRecords(both.api.activities, step);
+  });
+
+  it('rests while a transaction elsewhere keeps changes from being done with', async () => {
+    await both.provide('kept', []);
+    await both.promote('kept');
+    const step = await begin(both.api.activities, both.refOf('kept'));
+    await copyAll(both.api.activities, step);
+    const long = await connect(both.api.database.superuserUrl);
+    const stop = new AbortController();
+    let looks = 0;
+    const job = { signal: stop.signal, progress: () => (looks += 1) };
+    try {
+      await long.query('begin; select pg_current_xact_id()');
+      const many = `insert into ${both.tableOf('kept', 'v1')} (title) select n from generate_series(1, 6000) n`;
+      await both.rows(many);
+      const following = keepInStep(both.api.activities, step, job);
+      following.catch(() => undefined);
+      await expect.poll(() => looks, { timeout: 20_000 }).toBeGreaterThan(0);
+      const before = looks;
+      await sleep(3_000);
+      expect(looks - before).toBeLessThanOrEqual(3);
+      await long.query('rollback');
+      expect(await following).toEqual({ goOn: true });
+    } finally {
+      stop.abort();
+      await long.end();
+    }
+    expect(await both.rows(`select count(*) from ${both.tableOf('kept', 'v2')}`)).toEqual([
+      ['6000'],
     ]);
   });
 

@@ -212,6 +212,39 @@ describe('a promotion', { timeout: 150_000 }, () => {
     await worker.kill('SIGTERM');
   });
 
+  it('waits for a transaction that keeps changes from being done with', async () => {
+    const worker = await plane.startWorker();
+    await provide(['waiting'], 10);
+    await promote('waiting', true);
+    await untilState('waiting', 'inStep');
+    const long = new pg.Client(plane.superuserUrl);
+    await long.connect();
+    const id = requestedWorkflowId('migrateVersion', keyOf('waiting'));
+    const cutOvers = async (): Promise<number> => {
+      const { events } = await plane.temporal.workflow.getHandle(id).fetchHistory();
+      return (events ?? []).filter(
+        ({ activityTaskScheduledEventAttributes: scheduled }) =>
+          scheduled?.activityType?.name === 'cutOver',
+      ).length;
+    };
+    try {
+      await long.query('begin; select pg_current_xact_id()');
+      const table = tableOf('waiting', 'v1');
+      await rows(`insert into ${table} (title) select 'more ' || n from generate_series(1, 600) n`);
+      await promote('waiting');
+      await expect.poll(cutOvers, { timeout: 30_000 }).toBeGreaterThan(0);
+      await sleep(4_000);
+      // After 1, 2 and 4 seconds; each of them holds writers up.
+      expect(await cutOvers()).toBeLessThanOrEqual(4);
+      await long.query('rollback');
+    } finally {
+      await long.end();
+    }
+    await untilState('waiting', 'done');
+    await expectMoved('waiting');
+    await worker.kill('SIGTERM');
+  });
+
   it('that is cancelled leaves both versions as they were, and can be begun again', async () => {
     const worker = await plane.startWorker();
     await provide(['cancelled'], 2_500);

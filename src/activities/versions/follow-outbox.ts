@@ -20,6 +20,8 @@ export interface Followed {
   readonly rows: number;
   /** Nothing that is committed was left. */
   readonly caughtUp: boolean;
+  /** Some of it is done with; otherwise a transaction that is open keeps all of it for the next time. */
+  readonly settled: boolean;
 }
 
 /**
@@ -76,12 +78,12 @@ export async function followOutbox(
   const after = await findPosition(tx, consumer);
   if (after === undefined) throw new Error('the consumer has no position');
   const { rows, last, settled } = await findPending(tx, outbox, { after, limit });
-  if (last === undefined) return { rows: 0, caughtUp: true };
+  if (last === undefined) return { rows: 0, caughtUp: true, settled: false };
   const between = placesOf(after, last);
   await tx.query({ text: copy.forget, values: between });
   await tx.query({ text: copy.follow, values: between });
   if (settled !== undefined) await advancePosition(tx, { ...consumer, outbox, place: settled });
-  return { rows, caughtUp: rows < limit };
+  return { rows, caughtUp: rows < limit, settled: settled !== undefined };
 }
 
 function placesOf(after: OutboxPlace, upTo: OutboxPlace): string[] {

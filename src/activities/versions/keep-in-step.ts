@@ -39,18 +39,21 @@ export async function keepInStep(
       job?.signal.throwIfAborted();
       const { promise: woken, resolve } = Promise.withResolvers<void>();
       wake = resolve;
-      const { caughtUp, rows } = await inOneSnapshot(
+      const { caughtUp, rows, settled } = await inOneSnapshot(
         deps.pool,
         gathered,
         async (_tx, done) => done,
       );
       job?.progress({ rows });
-      if (!caughtUp) continue;
+      if (!caughtUp) {
+        // The same again until that transaction ends, and what wakes it would only add to it.
+        if (!settled) await pause(signal);
+        continue;
+      }
       const now = await findMigration(deps.pool, step.id);
       if (now?.hold !== true) return { goOn: true };
       const waiting = new AbortController();
-      const pause = sleep(pollMs, undefined, { signal: AbortSignal.any([waiting.signal, signal]) });
-      await Promise.race([woken, pause.catch(() => undefined)]);
+      await Promise.race([woken, pause(AbortSignal.any([waiting.signal, signal]))]);
       waiting.abort();
     }
     return { goOn: false };
@@ -58,4 +61,8 @@ export async function keepInStep(
     ended.abort();
     await listening;
   }
+}
+
+async function pause(signal: AbortSignal): Promise<void> {
+  await sleep(pollMs, undefined, { signal }).catch(() => undefined);
 }

@@ -20,7 +20,8 @@ export async function checkRecords(
 ): Promise<void> {
   const { copy, migration } = await getMigration(deps, step);
   // Later on the ids of both are the same on purpose, and each change is held by the table itself.
-  if (migration.copiedUpTo !== null) return;
+  // Where there was nothing to copy, no id says so, but the state.
+  if (migration.state === 'inStep' || migration.copiedUpTo !== null) return;
   const problems: string[] = [];
   for (const { sql, unfit } of copy.checks) {
     job?.signal.throwIfAborted();
