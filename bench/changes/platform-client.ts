@@ -20,7 +20,7 @@ interface Found {
 }
 
 export interface Applied {
-  /** safe, online or breaking: of the most disturbing step; undefined where nothing is to be done. */
+  /** Breaking where it waited for an approval, else of the most disturbing step; undefined where none is. */
   readonly class: string | undefined;
   readonly revision: number;
 }
@@ -73,7 +73,7 @@ export function openPlatformClient(options: {
         const about = `${place} is ${status?.phase}: ${ready?.message}`;
         if (status?.observedGeneration === meta.generation) {
           const { phase, plan } = status;
-          if (phase === 'Ready') return appliedOf(status);
+          if (phase === 'Ready') return appliedOf(status, approved !== undefined);
           if (phase === 'Failed' || phase === 'Frozen') throw new Error(about);
           if (phase === 'AwaitingApproval' && plan !== undefined && plan.hash !== approved) {
             approved = plan.hash;
@@ -87,7 +87,10 @@ export function openPlatformClient(options: {
   };
 }
 
-function appliedOf({ plan, activeRevision }: NonNullable<Found['status']>): Applied {
+function appliedOf(
+  { plan, activeRevision }: NonNullable<Found['status']>,
+  wasApproved: boolean,
+): Applied {
   const found = classes.find((each) => plan?.steps.some((step) => step.class === each));
-  return { class: found, revision: activeRevision ?? 0 };
+  return { class: wasApproved ? 'breaking' : found, revision: activeRevision ?? 0 };
 }

@@ -1,4 +1,4 @@
-import { constants, setPriority } from 'node:os';
+import { constants, getPriority, setPriority } from 'node:os';
 
 /** What `nice -n` is told, for a server that is not ours. */
 export const backgroundPriority = constants.priority.PRIORITY_BELOW_NORMAL;
@@ -9,7 +9,7 @@ export const backgroundPriority = constants.priority.PRIORITY_BELOW_NORMAL;
  */
 export function yieldToRequests(): void {
   try {
-    setPriority(backgroundPriority);
+    if (getPriority() < backgroundPriority) setPriority(backgroundPriority);
   } catch {
     // A sandbox may forbid it, and a courtesy is no reason not to start.
   }

@@ -27,12 +27,17 @@ type Env = Readonly<Record<string, string>>;
 
 export const thisRelease: Release = releaseAt(root);
 
-/**
- * The commit that test/fixtures/previous-release names, unpacked; undefined where this clone does not
- * have it, as a shallow one may not. A release puts its own commit there.
- */
-export async function unpackPreviousRelease(folder: string): Promise<Release | undefined> {
-  const commit = (await readFile(join(root, 'test/fixtures/previous-release'), 'utf8')).trim();
+/** A release puts its own commit there, so that the next one is tried over it. */
+export async function previousRelease(): Promise<string> {
+  return (await readFile(join(root, 'test/fixtures/previous-release'), 'utf8')).trim();
+}
+
+export async function commitBefore(): Promise<string> {
+  return 'HEAD^';
+}
+
+/** That commit, unpacked; undefined where this clone does not have it, as a shallow one may not. */
+export async function unpackRelease(commit: string, folder: string): Promise<Release | undefined> {
   const known = await execute('git', ['cat-file', '-e', `${commit}^{commit}`], { cwd: root }).then(
     () => true,
     () => false,
