@@ -205,5 +205,5 @@ describe.each([
     const lost = [...traffic.written].filter(([id, text]) => kept.get(id)?.title !== text);
     expect(lost).toEqual([]);
     expect(rows.filter(({ version, versions }) => version !== versions)).toEqual([]);
-  }, 120_000);
+  }, 180_000);
 });
