@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import type { Resource } from '../../../src/contract/kinds.ts';
 import { kinds } from '../../../src/contract/kinds.ts';
 import type { KubernetesClient } from '../../../src/resources/kubernetes/client.ts';
 import { createKubernetesClient } from '../../../src/resources/kubernetes/client.ts';
@@ -31,6 +32,10 @@ const foreign = [
     'certificates.k8s.io/certificatesigningrequests',
   ],
 ];
+
+const plurals = kinds.map(({ plural }) => plural).sort();
+/** Nothing of these grants a right, takes an approval back or destroys records. */
+const harmless = ['logfilterpolicies', 'logroutingpolicies', 'schemadefinitions', 'synonymsets'];
 
 let cluster: OwnKubernetes;
 let client: KubernetesClient;
@@ -75,19 +80,36 @@ describe('deploy/kubernetes', () => {
   });
 
   it('names every right: no wildcard, every kind', () => {
-    const documents = parseAllDocuments(readFileSync(`${folder}/access.yaml`, 'utf8')).map(
-      (document) => document.toJS() as AccessDocument,
-    );
+    const documents = readAccess();
     const rules = documents.flatMap(({ rules = [] }) => rules);
     expect(rules.length).toBeGreaterThan(15);
     for (const rule of rules) {
       const named = [...rule.apiGroups, ...rule.resources, ...rule.verbs].join(' ');
       expect(named).not.toContain('*');
-      const own = rule.resources.filter((resource) => !resource.includes('/')).sort();
-      if (!rule.apiGroups.includes('velocity.sh') || own.length === 0) continue;
-      expect(own).toEqual(kinds.map(({ plural }) => plural).sort());
+    }
+    // People's rights to write are in two roles; every other role names all kinds by itself.
+    const people = ['velocity-edit', 'velocity-admin'];
+    const whole = documents.filter(({ metadata }) => !people.includes(metadata.name));
+    for (const own of whole.flatMap(({ rules = [] }) => rules).map(kindsIn)) {
+      if (own.length > 0) expect(own.sort()).toEqual(plurals);
     }
     expect(rules.flatMap((rule) => rule.verbs)).not.toContain('escalate');
+  });
+
+  it('gives who may edit a namespace nothing that takes control away', () => {
+    const documents = readAccess();
+    const writable = (role: string) =>
+      documents
+        .filter(({ metadata: { labels = {} } }) => {
+          return labels[`rbac.authorization.k8s.io/aggregate-to-${role}`] === 'true';
+        })
+        .flatMap(({ rules = [] }) => rules)
+        .filter(({ verbs }) => verbs.includes('update'))
+        .flatMap(kindsIn)
+        .sort();
+    expect(writable('view')).toEqual([]);
+    expect(writable('edit')).toEqual(harmless);
+    expect(writable('admin')).toEqual(plurals);
   });
 });
 
@@ -147,6 +169,33 @@ describe('the rights of', () => {
     expect(await allowedVerbs('velocity-operator', { resource: webhook, name: 'other' })).toBe('');
   });
 
+  it('who may edit: schemas, and not who decides over them', async () => {
+    const { namespace } = tenant;
+    const [edit, admin] = ['--user=edit', '--user=admin'] as const;
+    for (const [role, who] of [
+      ['view', [edit, admin]],
+      ['edit', [edit]],
+      ['admin', [admin]],
+    ] as const) {
+      const binding = ['create', 'rolebinding', `people-${role}`, '-n', namespace];
+      await kube([...binding, `--clusterrole=velocity-${role}`, ...who]);
+    }
+    for (const plural of plurals) {
+      const resource = `velocity.sh/${plural}`;
+      const [reads, writes] = ['get list watch', 'get list watch create update patch delete'];
+      const [ofEdit, ofAdmin] = harmless.includes(plural) ? [writes, reads] : [reads, writes];
+      expect(await allowedVerbs('edit', { resource, namespace }), plural).toBe(ofEdit);
+      expect(await allowedVerbs('admin', { resource, namespace }), plural).toBe(ofAdmin);
+    }
+    // What the API refuses to a domain's administrator is not to be had by way of kubectl.
+    const sales = tenant.base.find((one) => (one as Resource).kind === 'Domain');
+    await kube(['apply', '-f', '-'], sales);
+    const weaker = JSON.stringify({ spec: { approvals: { plans: false, fourEyes: false } } });
+    const patch = ['patch', 'dom', 'sales', '-n', namespace, '--type=merge', '-p', weaker];
+    expect(await refusal(kube([...patch, '--as=edit']))).toContain('cannot patch resource');
+    expect(await refusal(kube([...patch, '--as=admin']))).toContain('accepted');
+  });
+
   it('a token are those, and no more', async () => {
     const as = Object.fromEntries(
       await Promise.all(
@@ -188,8 +237,27 @@ describe('the rights of', () => {
   });
 });
 
+interface AccessRule {
+  apiGroups: string[];
+  resources: string[];
+  verbs: string[];
+}
+
 interface AccessDocument {
-  rules?: { apiGroups: string[]; resources: string[]; verbs: string[] }[];
+  metadata: { name: string; labels?: Record<string, string> };
+  rules?: AccessRule[];
+}
+
+function readAccess(): AccessDocument[] {
+  return parseAllDocuments(readFileSync(`${folder}/access.yaml`, 'utf8')).map(
+    (document) => document.toJS() as AccessDocument,
+  );
+}
+
+/** Velocity's kinds that a rule is about, their subresources left out. */
+function kindsIn({ apiGroups, resources }: AccessRule): string[] {
+  if (!apiGroups.includes('velocity.sh')) return [];
+  return resources.filter((resource) => !resource.includes('/'));
 }
 
 /** What an account may do, `group/resource` → verbs: in any namespace, and beyond that in its own. */
@@ -219,8 +287,9 @@ function summed(rights: Record<string, string>, ending: string): Record<string, 
   return { [`velocity.sh/*${ending}`]: rights[first!]!, ...Object.fromEntries(others) };
 }
 
+/** Of one of Velocity's own accounts, or of a person. */
 async function allowedVerbs(
-  account: Account,
+  who: Account | 'edit' | 'admin',
   of: { resource: string; name?: string; namespace?: string },
 ): Promise<string> {
   const [group, resource, subresource] = of.resource.split('/');
@@ -233,7 +302,9 @@ async function allowedVerbs(
           apiVersion: 'authorization.k8s.io/v1',
           kind: 'SubjectAccessReview',
           spec: {
-            user: `system:serviceaccount:${systemNamespace}:${account}`,
+            user: accounts.some((account) => account === who)
+              ? `system:serviceaccount:${systemNamespace}:${who}`
+              : who,
             resourceAttributes: {
               ...{ group, resource, verb, subresource },
               ...{ name: of.name, namespace: of.namespace },

@@ -52,15 +52,14 @@ beforeAll(async () => {
   await createNamespaces(kubeconfig, ['acme', procurement, systemNamespace]);
   await installWebhook(kubeconfig, port);
   await kube(['apply', '-f', `${deploy}/access.yaml`, '-f', `${deploy}/api.yaml`]);
-  const people = ['--user=dev', '--user=ben'];
-  for (const role of ['velocity-view', 'velocity-edit']) {
-    await kube([
-      'create',
-      'clusterrolebinding',
-      `people-${role}`,
-      `--clusterrole=${role}`,
-      ...people,
-    ]);
+  const [dev, ben] = ['--user=dev', '--user=ben'];
+  for (const [role, people] of [
+    ['velocity-view', [dev, ben]],
+    ['velocity-edit', [dev, ben]],
+    ['velocity-admin', [dev]],
+  ] as const) {
+    const binding = ['create', 'clusterrolebinding', `people-${role}`];
+    await kube([...binding, `--clusterrole=${role}`, ...people]);
   }
 
   plane = await startControlPlane({ kubernetes: { kubeconfig, client } });
