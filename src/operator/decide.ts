@@ -103,7 +103,7 @@ function dropRefused(seen: SeenResource): boolean {
   if (seen.due || !versionToDrop(seen)) return false;
   const said = findCondition(seen.resource, 'VersionDropped');
   const version = seen.resource.metadata.annotations?.[dropVersionAnnotation] ?? '';
-  return said?.status === 'False' && said.message.startsWith(version);
+  return said?.status === 'False' && said.message.startsWith(`${version} `);
 }
 
 function alreadyReady({ resource }: SeenResource): boolean {

@@ -85,5 +85,5 @@ async function dropVersion(
 
 /** Of this version: what was said of another one earlier is no answer. */
 function isRefusal(said: ConditionView | undefined, version: string): boolean {
-  return said?.status === 'False' && said.message?.startsWith(version) === true;
+  return said?.status === 'False' && said.message?.startsWith(`${version} `) === true;
 }

@@ -65,6 +65,8 @@ describe('decide', () => {
     const refused = { metadata, status: { ...status, conditions: [refusal] } };
     expect(decideOn(refused)).toEqual({ do: 'tryLater' });
     expect(decideOn(refused, { due: true })).toEqual(start);
+    const ofAnother = { ...refusal, message: 'v10 stays while records are moving' };
+    expect(decideOn({ metadata, status: { ...status, conditions: [ofAnother] } })).toEqual(start);
   });
 
   it('accepts kinds that have nothing to provision', () => {
