@@ -66,26 +66,36 @@ export function openKubernetesStore(options: KubernetesStoreOptions): ResourceSt
     return lists.flat().sort(byKindAndName);
   }
 
-  /** Reads live; what was seen last where nobody answers and that is good enough. */
-  function read<T>(live: () => Promise<T>, stale: (cache: ResourceCache) => T): Promise<T> {
-    return translated(() =>
-      live().catch((error: unknown) => {
+  /**
+   * Reads live; what was seen last where nobody answers and that is good enough. At once where the
+   * watch knows already: behind a network that drops packets each try takes five to ten seconds.
+   */
+  function read<T>(
+    kind: Kind | undefined,
+    live: () => Promise<T>,
+    stale: (cache: ResourceCache) => T,
+  ): Promise<T> {
+    return translated(async () => {
+      if (servesStale && seen !== undefined && isUnanswered(seen, kind)) return stale(seen);
+      return live().catch((error: unknown) => {
         const away = error instanceof KubernetesError && error.isAway;
         if (servesStale && away && seen !== undefined) return stale(seen);
         throw error;
-      }),
-    );
+      });
+    });
   }
 
   return {
     list: (filter = {}) =>
       read(
+        filter.kind,
         () => list(filter),
         (cache) => cache.all().filter(matches(filter)).sort(byKindAndName),
       ),
 
     find: (key) =>
       read(
+        key.kind,
         async () => {
           const object = await findObject(key);
           return object && toResource(key.kind, object);
@@ -106,7 +116,8 @@ export function openKubernetesStore(options: KubernetesStoreOptions): ResourceSt
         return readStamp(annotations?.[approvedByAnnotation], plan);
       }),
 
-    count: () => read(async () => countByPhase(seen?.all() ?? (await list({}))), countCached),
+    count: () =>
+      read(undefined, async () => countByPhase(seen?.all() ?? (await list({}))), countCached),
 
     apply: (manifests, applyOptions = {}) => translated(() => apply(manifests, applyOptions)),
 
@@ -211,6 +222,11 @@ export function openKubernetesStore(options: KubernetesStoreOptions): ResourceSt
 
 function countCached(cache: ResourceCache) {
   return countByPhase(cache.all());
+}
+
+/** Of any kind where all are asked for. */
+function isUnanswered({ unanswered }: ResourceCache, kind: Kind | undefined): boolean {
+  return kind === undefined ? unanswered.size > 0 : unanswered.has(kind);
 }
 
 async function retryingConflicts<T>(work: () => Promise<T>): Promise<T> {

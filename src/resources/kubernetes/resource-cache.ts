@@ -4,6 +4,8 @@ import type { ResourceKey } from '../store.ts';
 
 /** What a watch has seen, as it was last. Bounded by the resources that there are. */
 export class ResourceCache {
+  /** Kinds whose watch nobody answers at present. */
+  readonly unanswered = new Set<Kind>();
   readonly #byKind = new Map<Kind, Map<string, Resource>>();
 
   get(key: ResourceKey): Resource | undefined {

@@ -2,6 +2,7 @@ import type { Kind, Resource } from '../../contract/kinds.ts';
 import { kinds } from '../../contract/kinds.ts';
 import type { WatchHandlers } from '../store.ts';
 import type { KubernetesClient } from './client.ts';
+import { KubernetesError } from './kubernetes-error.ts';
 import type { ResourceCache } from './resource-cache.ts';
 import type { WatchTiming } from './watch-kind.ts';
 import { watchKind } from './watch-kind.ts';
@@ -38,8 +39,15 @@ export async function watchResources(options: ResourceWatch): Promise<void> {
           cache.remove(keyOf(resource));
           handlers.onKey(keyOf(resource));
         },
-        onLive: () => completeness.live(kind),
+        onLive: () => {
+          cache.unanswered.delete(kind);
+          completeness.live(kind);
+        },
         onDown: (cause) => {
+          // A server that refuses is there: 410 for what it forgot, 404 for a kind without its CRD.
+          const away = cause instanceof KubernetesError && cause.isAway;
+          if (away) cache.unanswered.add(kind);
+          else cache.unanswered.delete(kind);
           completeness.down(kind);
           handlers.onDisconnect?.(cause);
         },

@@ -55,7 +55,11 @@ afterEach(async () => {
   await removeResources(admin);
 });
 
+/** Far below the seconds that a try of a connection takes. */
+const atOnceMs = 500;
+
 interface Watched {
+  readonly store: ResourceStore;
   /** Keys as they came, kind left out. */
   readonly seen: string[];
   readonly causes: unknown[];
@@ -70,6 +74,7 @@ async function watch(
   const watching = openKubernetesStore({
     ...{ client, holder: 'watcher', findVersions: async () => [] },
     watchTiming: { ...watchTimingDefault, ...timing },
+    servesStale: true,
   });
   const seen: string[] = [];
   const causes: unknown[] = [];
@@ -93,7 +98,7 @@ async function watch(
   });
   await until(async () => syncs > 0, 20_000);
   seen.length = 0;
-  return { seen, causes, syncs: () => syncs };
+  return { store: watching, seen, causes, syncs: () => syncs };
 }
 
 const key = (name: string): ResourceKey => ({
@@ -145,6 +150,33 @@ describe('watch of a cluster', () => {
     const tookMs = await until(async () => watched.seen.includes('unheard'), 30_000);
     expect(tookMs).toBeLessThan(15_000);
     await until(async () => watched.syncs() > synced, 20_000);
+  });
+
+  it('answers reads at once while its server cannot be reached, and live again after', async () => {
+    await store.apply([schema('known')]);
+    const { store: watching } = await watch({ rotateSeconds: 2, silenceMs: 4_000 });
+    const found = () => watching.find(key('known'));
+    // As behind a network that drops packets: connections are taken and nothing comes back.
+    proxy.hold('down');
+    const tookMs = async () => {
+      const startedAt = performance.now();
+      expect(await found()).toMatchObject({ metadata: { name: 'known' } });
+      return performance.now() - startedAt;
+    };
+    // Until the watch has noticed a read may wait for its own connection.
+    await until(async () => (await tookMs()) < atOnceMs, 30_000);
+    for (let i = 0; i < 3; i++) expect(await tookMs()).toBeLessThan(atOnceMs);
+    const startedAt = performance.now();
+    const listed = await watching.list({ namespace: 'acme-shop-orders' });
+    expect(performance.now() - startedAt).toBeLessThan(atOnceMs);
+    expect(listed.map(({ metadata }) => metadata.name)).toEqual(['orders', 'known']);
+
+    await store.apply([schema('known', { description: 'changed meanwhile' })]);
+    proxy.cut();
+    await until(async () => {
+      const now = await found();
+      return JSON.stringify(now?.spec).includes('changed meanwhile');
+    }, 30_000);
   });
 
   it('hands over again what a handler failed on', async () => {
