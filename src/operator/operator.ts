@@ -31,6 +31,8 @@ export interface OperatorOptions {
   readonly store: ResourceStore;
   readonly starter: WorkflowStarter;
   readonly observe: Observe;
+  /** The watch has done something, be it in vain. */
+  readonly onHeard?: () => void;
   now(): Date;
   random(): number;
   readonly signal: AbortSignal;
@@ -41,7 +43,7 @@ export interface OperatorOptions {
  * workflow or says what it waits for. Holds nothing that the store does not: any number may run.
  */
 export async function runOperator(options: OperatorOptions): Promise<void> {
-  const { store, observe, random, signal } = options;
+  const { store, observe, random, signal, onHeard = () => undefined } = options;
   const dependents = new Dependents();
   /** Keys that need nothing; all others are looked at again when a dependency changes. */
   const settled = new Set<string>();
@@ -160,8 +162,15 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
 
   await store.watch(
     {
-      onKey: (key) => queue.add(formatKey(key)),
-      onDisconnect: (cause) => observe({ type: 'watch.disconnected', cause }),
+      onKey: (key) => {
+        onHeard();
+        queue.add(formatKey(key));
+      },
+      onDisconnect: (cause) => {
+        onHeard();
+        observe({ type: 'watch.disconnected', cause });
+      },
+      onSync: onHeard,
     },
     signal,
   );

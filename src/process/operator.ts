@@ -6,6 +6,7 @@ import type { Observe } from '../observe.ts';
 import { openObserver } from '../observe.ts';
 import { runOperator } from '../operator/operator.ts';
 import { createWorkflowStarter } from '../operator/start-workflow.ts';
+import { WatchPulse } from '../operator/watch-pulse.ts';
 import { runWebhook } from '../operator/webhook/run-webhook.ts';
 import { runAsLeader } from '../resources/kubernetes/leadership.ts';
 import { Lease } from '../resources/kubernetes/lease.ts';
@@ -36,9 +37,10 @@ export async function run(argv: string[]): Promise<number> {
     asked: () => observe({ type: 'process.draining' }),
     force: () => process.exit(1),
   });
-  const closeMetrics = await serveMetrics({ config, metrics });
+  const pulse = new WatchPulse(() => performance.now());
+  const closeMetrics = await serveMetrics({ config, metrics, isAlive: () => pulse.isAlive() });
   try {
-    await operate({ config, observe, signal: stop.signal });
+    await operate({ config, observe, pulse, signal: stop.signal });
   } finally {
     await closeMetrics();
     observe({ type: 'process.stopped' });
@@ -51,9 +53,10 @@ export async function run(argv: string[]): Promise<number> {
 export async function operate(options: {
   config: Config;
   observe: Observe;
+  pulse: WatchPulse;
   signal: AbortSignal;
 }): Promise<void> {
-  const { config, observe, signal } = options;
+  const { config, observe, pulse, signal } = options;
   const pool = openPool({
     connectionString: config.databaseUrl,
     size: config.poolSize,
@@ -72,13 +75,16 @@ export async function operate(options: {
   const starter = createWorkflowStarter({ client, connection, namespace, store });
   observe({ type: 'process.started', address: config.temporalAddress });
   try {
-    const leading = whileLeading({ opened, observe, signal }, (signalOfLead) =>
-      runOperator({
+    const leading = whileLeading({ opened, observe, signal }, async (signalOfLead) => {
+      pulse.beat();
+      await runOperator({
         ...{ store, starter, observe, signal: signalOfLead },
+        onHeard: () => pulse.beat(),
         now: () => new Date(),
         random: Math.random,
-      }),
-    );
+      });
+      pulse.end();
+    });
     // Every replica judges, the one that leads as well as those that wait.
     await Promise.all([leading, judge({ config, opened, observe, signal })]);
   } finally {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
 import { ensureBootstrapKey } from '../../../src/auth/bootstrap-key.ts';
 import type { SchemaDefinition } from '../../../src/contract/kinds.ts';
 import { findFreePort } from '../../../src/process/dev/ports.ts';
@@ -41,6 +42,7 @@ let client: KubernetesClient;
 let plane: ControlPlane;
 let api: ApiProcess;
 let bootstrapKey: string;
+let metricsPorts: Record<'operator' | 'worker', number>;
 let processes: Record<string, Pick<ControlProcess, 'log'>>;
 
 beforeAll(async () => {
@@ -68,8 +70,16 @@ beforeAll(async () => {
     VELOCITY_KUBERNETES_NAMESPACE: systemNamespace,
   });
   const webhook = { VELOCITY_WEBHOOK_PORT: String(port), VELOCITY_WEBHOOK_HOSTS: '127.0.0.1' };
-  const operator = await plane.startOperator({ ...(await as('velocity-operator')), ...webhook });
-  const worker = await plane.startWorker(await as('velocity-worker'));
+  metricsPorts = { operator: await findFreePort(), worker: await findFreePort() };
+  const operator = await plane.startOperator({
+    ...(await as('velocity-operator')),
+    ...webhook,
+    VELOCITY_METRICS_PORT: String(metricsPorts.operator),
+  });
+  const worker = await plane.startWorker({
+    ...(await as('velocity-worker')),
+    VELOCITY_METRICS_PORT: String(metricsPorts.worker),
+  });
   bootstrapKey = await ensureBootstrapKey(plane.operatorDatabaseUrl, { env: 'test' });
   api = await spawnApi({
     ...plane.environment,
@@ -172,6 +182,20 @@ describe('Velocity as it is deployed', () => {
     }, 20_000);
   });
 
+  it('says that it lives where its pods are asked', async () => {
+    const urls = {
+      api: api.url,
+      worker: `http://127.0.0.1:${metricsPorts.worker}`,
+      operator: `http://127.0.0.1:${metricsPorts.operator}`,
+    };
+    for (const [name, url] of Object.entries(urls)) {
+      const text = await readFile(`${deploy}/${name}.yaml`, 'utf8');
+      const { path, port } = livenessIn(parseAllDocuments(text)[0]?.toJS());
+      expect(port, name).toBe(name === 'api' ? 'http' : 'metrics');
+      expect((await fetch(new URL(path, url))).status, name).toBe(200);
+    }
+  });
+
   it('has never lacked a right', () => {
     for (const [name, { log }] of Object.entries(processes)) {
       expect(log.length, name).toBeGreaterThan(0);
@@ -181,6 +205,19 @@ describe('Velocity as it is deployed', () => {
     }
   });
 });
+
+/** Of a Deployment's one container. */
+function livenessIn(deployment: {
+  spec: {
+    template: {
+      spec: {
+        containers: { livenessProbe: { httpGet: { path: string; port: string } } }[];
+      };
+    };
+  };
+}) {
+  return deployment.spec.template.spec.containers[0]!.livenessProbe.httpGet;
+}
 
 /** A field that nothing else names. */
 async function lastField(): Promise<number> {
