@@ -5,12 +5,14 @@ import { bundleWorkflowCode } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loadWorkflowBundle } from '../src/process/workflow-bundle.ts';
 import type { RecordedHistory } from './integration/histories/recorded-history.ts';
-import { replay, workflowTypeOf } from './integration/histories/recorded-history.ts';
+import { activitiesOf, replay, workflowTypeOf } from './integration/histories/recorded-history.ts';
 
 /** Guarantee 22: workflow code that runs which are under way could not go on with. */
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = join(root, 'temporal/histories');
+/** Asked for in a Kubernetes cluster alone. */
+const unrecorded = ['keepApiDeployments'];
 /** Making a bundle takes seconds. */
 const withinMs = 120_000;
 
@@ -58,6 +60,22 @@ describe('the replay gate', () => {
       workflows.filter((name) => !recorded.has(name ?? '')),
       'add a scenario to test/integration/histories.test.ts and record it',
     ).toEqual([]);
+  });
+
+  it('has a history of every activity that a workflow asks for', () => {
+    const source = readdirSync(join(root, 'src/workflows'))
+      .map((file) => readFileSync(join(root, 'src/workflows', file), 'utf8'))
+      .join('\n');
+    const asked = [...source.matchAll(/\b(?:steps|longSteps|clusterSteps)\.(?!ts\b)(\w+)/g)];
+    const recorded = new Set(histories.flatMap(({ json }) => activitiesOf(json)));
+    const missing = new Set(
+      asked.map(([, name]) => name ?? '').filter((name) => !recorded.has(name)),
+    );
+    expect(asked.length).toBeGreaterThan(0);
+    expect(
+      [...missing],
+      'add a scenario to test/integration/histories.test.ts and record it',
+    ).toEqual(unrecorded);
   });
 
   it(

@@ -5,7 +5,13 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requestMigration } from '../../src/api/platform/request-migration.ts';
 import type { Kind, Resource, SchemaDefinition } from '../../src/contract/kinds.ts';
-import { decidePlanSignal, reconcileWorkflowId, taskQueues } from '../../src/contract/names.ts';
+import {
+  decidePlanSignal,
+  reconcileWorkflowId,
+  requestedWorkflowId,
+  specChangedSignal,
+  taskQueues,
+} from '../../src/contract/names.ts';
 import { createWorkflowAccess } from '../../src/process/workflow-access.ts';
 import { loadWorkflowBundle } from '../../src/process/workflow-bundle.ts';
 import { requestReconcile, requestRepair } from '../../src/resources/drift/repair-requests.ts';
@@ -80,6 +86,34 @@ async function narrow(name: string, type = 'integer'): Promise<string> {
   return waiting.status?.plan?.hash ?? '';
 }
 
+/** As a superuser, on a connection of its own. */
+async function connect(): Promise<pg.Client> {
+  const client = new pg.Client(plane.superuserUrl);
+  await client.connect();
+  return client;
+}
+
+/** A second version, which takes its records over by this expression. */
+const second = (number: string) => ({
+  fields: [{ name: 'number', type: 'string', required: true, maxLength: 4 }],
+  spec: { version: 'v2', lifecycle: { migrateFrom: { version: 'v1', mapping: { number } } } },
+});
+
+/** A schema with a record, served in both versions. */
+async function offer(name: string, number: string): Promise<void> {
+  await serve(name, ['1']);
+  await plane.store.apply([tenant.schema(name, second(number))]);
+  await until(schemaKey(name), ready);
+}
+
+async function promote(name: string, hold = false): Promise<void> {
+  const schema = (await plane.store.find(schemaKey(name))) as SchemaDefinition;
+  await requestMigration(plane.pool, schema, { to: 'v2', hold, actor: 'ada' });
+}
+
+const migrationIs = (wanted: string) => (found: Resource | undefined) =>
+  (found as SchemaDefinition).status?.migration?.state === wanted;
+
 const decide = (name: string, planHash: string, approved = true) =>
   decideByToken(plane.pool, access.decidePlan, {
     ...{ ref: schemaKey(name), planHash, actor: 'eve', approved },
@@ -103,6 +137,17 @@ describe('histories are made by', () => {
       await plane.store.delete(keyOf(kind, 'jo'));
       await until(keyOf(kind, 'jo'), gone);
     }
+  });
+
+  it('a role binding that cannot be kept', async () => {
+    const superuser = await connect();
+    const broken = 'alter table platform.role_bindings';
+    await superuser.query(`${broken} add constraint broken check (name <> 'mia')`);
+    const spec = { actorId: 'mia', roles: ['reader'] };
+    await plane.store.apply([manifest('RoleBinding', 'mia', tenant.namespace, spec)]);
+    await until(keyOf('RoleBinding', 'mia'), failed);
+    await superuser.query(`${broken} drop constraint broken`);
+    await superuser.end();
   });
 
   it('a schema that is made, filled in and approved', async () => {
@@ -141,8 +186,7 @@ describe('histories are made by', () => {
   it('a change that is cancelled', async () => {
     await serve('cancelled', ['1']);
     const hash = await narrow('cancelled');
-    const blocker = new pg.Client(plane.superuserUrl);
-    await blocker.connect();
+    const blocker = await connect();
     await blocker.query(`begin; select from ${pgNamespace}.cancelled_v1 for update`);
     await decide('cancelled', hash);
     const applying = async () =>
@@ -169,6 +213,19 @@ describe('histories are made by', () => {
     await narrow('waiting');
   });
 
+  it('a plan that waits through more changes than one run follows', async () => {
+    await serve('patient', ['1']);
+    const hash = await narrow('patient');
+    const { runId } = await handleOf('patient').describe();
+    const begunAnew = async () => {
+      await handleOf('patient').signal(specChangedSignal);
+      return (await handleOf('patient').describe()).runId !== runId;
+    };
+    await expect.poll(begunAnew, { timeout: withinMs }).toBe(true);
+    await decide('patient', hash);
+    await until(schemaKey('patient'), ready);
+  });
+
   it('the runs of the schedules', async () => {
     for (const workflow of ['detectDrift', 'maintainPartitions']) {
       await plane.temporal.workflow.execute(workflow, {
@@ -178,21 +235,41 @@ describe('histories are made by', () => {
   });
 
   it('records that move to another version, and records that do not fit it', async () => {
-    const moves = async (name: string, mapping: Record<string, string>) => {
-      await serve(name, ['1']);
-      const lifecycle = { migrateFrom: { version: 'v1', mapping } };
-      const spec = { version: 'v2', lifecycle };
-      const fields = [{ name: 'number', type: 'string', required: true, maxLength: 4 }];
-      await plane.store.apply([tenant.schema(name, { fields, spec })]);
-      const schema = (await until(schemaKey(name), ready)) as SchemaDefinition;
-      await requestMigration(plane.pool, schema, { to: 'v2', hold: false, actor: 'ada' });
-    };
-    const state = (wanted: string) => (found: Resource | undefined) =>
-      (found as SchemaDefinition).status?.migration?.state === wanted;
-    await moves('moved', { number: 'self.amount' });
-    await until(schemaKey('moved'), state('done'));
-    await moves('unmoved', { number: `self.amount + ' and more'` });
-    await until(schemaKey('unmoved'), state('failed'));
+    await offer('moved', 'self.amount');
+    await promote('moved');
+    await until(schemaKey('moved'), migrationIs('done'));
+    await offer('unmoved', `self.amount + ' and more'`);
+    await promote('unmoved');
+    await until(schemaKey('unmoved'), migrationIs('failed'));
+  });
+
+  it('records that move once a transaction elsewhere has ended', async () => {
+    await offer('kept', 'self.amount');
+    await promote('kept', true);
+    await until(schemaKey('kept'), migrationIs('inStep'));
+    const long = await connect();
+    await long.query('begin; select pg_current_xact_id()');
+    await query(
+      `insert into ${pgNamespace}.kept_v1 (amount) select n from generate_series(1, 600) n`,
+    );
+    await promote('kept');
+    const migration = plane.temporal.workflow.getHandle(
+      requestedWorkflowId('migrateVersion', schemaKey('kept')),
+    );
+    const rests = async () =>
+      (await migration.fetchHistory()).events?.some((event) => event.timerStartedEventAttributes);
+    await expect.poll(rests, { timeout: withinMs }).toBe(true);
+    await long.query('rollback');
+    await long.end();
+    await until(schemaKey('kept'), migrationIs('done'));
+  });
+
+  it('a version that is dropped', async () => {
+    const annotations = { 'velocity.sh/drop-version': 'v1' };
+    await plane.store.apply([tenant.schema('moved', { ...second('self.amount'), annotations })]);
+    const left = (found: Resource | undefined): boolean =>
+      (found as SchemaDefinition).status?.versions?.map(({ version }) => version).join() === 'v2';
+    await until(schemaKey('moved'), left);
   });
 
   it('schedules, and a repair', async () => {

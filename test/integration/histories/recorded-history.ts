@@ -50,11 +50,21 @@ export function toStoredJson(history: History): string {
 export function shapeOf(json: string): string {
   const { events } = JSON.parse(json) as JsonHistory;
   return events
-    .map(({ eventType, activityTaskScheduledEventAttributes: scheduled }) => {
-      const activity = scheduled as { activityType?: { name?: string } } | undefined;
-      return `${String(eventType)} ${activity?.activityType?.name ?? ''}`;
-    })
+    .map((event) => `${String(event['eventType'])} ${activityOf(event) ?? ''}`)
     .join('\n');
+}
+
+/** The activities that a run asked for. */
+export function activitiesOf(json: string): string[] {
+  const { events } = JSON.parse(json) as JsonHistory;
+  return events.map(activityOf).filter((name) => name !== undefined);
+}
+
+function activityOf(event: Record<string, unknown>): string | undefined {
+  const scheduled = event['activityTaskScheduledEventAttributes'] as
+    | { activityType?: { name?: string } }
+    | undefined;
+  return scheduled?.activityType?.name;
 }
 
 /** The type of the workflow, from its first event. */
