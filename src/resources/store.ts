@@ -43,7 +43,8 @@ export interface WatchHandlers {
 
 /** Everything written by desired state goes through here; the Kubernetes store has the same face. */
 export interface ResourceStore {
-  list(filter?: { kind?: Kind; namespace?: string }): Promise<Resource[]>;
+  /** `live`: as it is stored now or not at all, for whoever decides by it what may be written. */
+  list(filter?: { kind?: Kind; namespace?: string; live?: boolean }): Promise<Resource[]>;
   find(key: ResourceKey): Promise<Resource | undefined>;
   /** Who asked for the spec as it is now. Undefined: nobody can tell, or there is no such resource. */
   findRequester(key: ResourceKey): Promise<string | undefined>;

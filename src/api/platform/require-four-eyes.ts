@@ -16,7 +16,7 @@ export async function requireFourEyesKept(
   verb: 'write' | 'delete' = 'write',
 ): Promise<void> {
   if (access.organisationAdmin || (kind !== 'Domain' && kind !== 'RoleBinding')) return;
-  const domains = (await resources.list({ kind: 'Domain', namespace })) as Domain[];
+  const domains = (await resources.list({ kind: 'Domain', namespace, live: true })) as Domain[];
   for (const { spec: present } of domains) {
     const asked = askedFor(present.approvals);
     if (kind === 'RoleBinding') {

@@ -86,12 +86,14 @@ export function openKubernetesStore(options: KubernetesStoreOptions): ResourceSt
   }
 
   return {
-    list: (filter = {}) =>
-      read(
-        filter.kind,
-        () => list(filter),
-        (cache) => cache.all().filter(matches(filter)).sort(byKindAndName),
-      ),
+    list: ({ live = false, ...filter } = {}) =>
+      live
+        ? translated(() => list(filter))
+        : read(
+            filter.kind,
+            () => list(filter),
+            (cache) => cache.all().filter(matches(filter)).sort(byKindAndName),
+          ),
 
     find: (key) =>
       read(

@@ -170,6 +170,9 @@ describe('watch of a cluster', () => {
     const listed = await watching.list({ namespace: 'acme-shop-orders' });
     expect(performance.now() - startedAt).toBeLessThan(atOnceMs);
     expect(listed.map(({ metadata }) => metadata.name)).toEqual(['orders', 'known']);
+    // What decides over a write is not taken from memory.
+    const live = watching.list({ kind: 'Domain', live: true });
+    await expect(live).rejects.toMatchObject({ code: 'KUBERNETES_UNAVAILABLE' });
 
     await store.apply([schema('known', { description: 'changed meanwhile' })]);
     proxy.cut();
