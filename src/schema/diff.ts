@@ -1,5 +1,6 @@
 import type { Field, SchemaDefinitionSpec } from '../contract/kinds.ts';
 import type { Backfill } from './backfill.ts';
+import { canonical, exactText } from './canonical.ts';
 import type { Conversion } from './conversion.ts';
 import { planConversion } from './conversion.ts';
 import { fillBack } from './diff-backfill.ts';
@@ -213,7 +214,7 @@ function* fieldChanges(change: FieldChange, input: DiffInput): Iterable<SchemaCh
   }
   yield* checkChanges(change, conversion === undefined ? {} : refusal);
   yield* requiredChanges(field, prior);
-  if (!same(prior.default, field.default)) {
+  if (exactText(prior.default) !== exactText(field.default)) {
     const summary = `change the default of ${field.name} from ${show(prior.default)} to ${show(field.default)}`;
     yield { kind: 'changeDefault', class: 'safe', summary, ...about };
   }
@@ -382,16 +383,4 @@ function describeType(field: Field): string {
 /** Absent, null and false mean the same in everything compared here; so does the order of members. */
 function same(before: unknown, after: unknown): boolean {
   return canonical(before) === canonical(after);
-}
-
-/** JSON with members in the order of their names, so that equal values have equal texts. */
-export function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
-  if (typeof value !== 'object' || value === null) {
-    return JSON.stringify(value === false ? null : (value ?? null));
-  }
-  const members = Object.entries(value)
-    .filter(([, member]) => member !== undefined && member !== null && member !== false)
-    .sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join(',')}}`;
 }

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
+import { canonical } from './canonical.ts';
 import type { DriftItem } from './compare-shapes.ts';
 import { describeDrift, propagateTrigger } from './compare-shapes.ts';
 import type { DesiredSchema } from './desired-schema.ts';
 import type { ChangeClass } from './diff.ts';
-import { canonical } from './diff.ts';
 import { quoteIdentifier, quoteQualified } from './identifier.ts';
 import { keepIds, keepsIds } from './partitioning.ts';
 import type { PlanStep } from './plan-step.ts';

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { Field, SchemaDefinitionSpec } from '../contract/kinds.ts';
+import { canonical } from './canonical.ts';
 import { foreignKeyName, recordTableName, schemaPath } from './compile.ts';
 import type { DesiredSchema } from './desired-schema.ts';
 import type { ChangeClass, SchemaChange } from './diff.ts';
-import { canonical, diffSchemas } from './diff.ts';
+import { diffSchemas } from './diff.ts';
 import { quoteIdentifier, quoteQualified } from './identifier.ts';
 import {
   createIdsTable,
@@ -97,7 +98,7 @@ export function planSchema(input: PlanInput): SchemaPlan {
     return refused === undefined ? plan : { ...plan, steps: [], refused };
   }
   const { changes, steps } = planUpdate(input, active, place, revision);
-  const refused = refusalOf(changes) ?? frozenRefusal(input, active.spec);
+  const refused = refusalOf(changes) ?? frozenRefusal(input, active.spec, changes);
   const done = refused === undefined ? steps : [];
   return {
     ...place,
@@ -353,15 +354,18 @@ function refusalOf(changes: readonly SchemaChange[]): SchemaPlan['refused'] {
 function frozenRefusal(
   { desired: { spec, name, namespace }, frozen }: PlanInput,
   active: SchemaDefinitionSpec,
+  changes: readonly SchemaChange[],
 ): SchemaPlan['refused'] {
   const bySpec = active.lifecycle?.frozen === true && spec.lifecycle?.frozen === true;
-  if ((!bySpec && frozen !== true) || canonical(active) === canonical(spec)) return undefined;
+  if (!bySpec && frozen !== true) return undefined;
+  if (changes.length === 0 && canonical(active) === canonical(spec)) return undefined;
   const lifted = bySpec
     ? 'spec.lifecycle.frozen is lifted'
     : `somebody runs: velocity schema unfreeze ${name} -n ${namespace}`;
   return { reason: 'Frozen', message: `the schema is frozen: changes wait until ${lifted}` };
 }
 
+/** However false and absent are spelt: where they make a difference, so do the statements. */
 function hashOf({ desired, active }: PlanInput, steps: readonly PlanStep[]): string {
   const text = canonical([
     active === undefined ? null : [active.revision, active.spec],

@@ -227,6 +227,38 @@ describe('planSchema', () => {
     expect(plan(spec([title], frozen), spec(wider, frozen)).refused?.reason).toBe('Frozen');
     expect(plan(spec([title], frozen), spec(wider)).refused).toBeUndefined();
     expect(plan(spec([title]), spec([title], frozen)).refused).toBeUndefined();
+    const open = { name: 'open', type: 'boolean' } as Field;
+    const closed = { ...open, default: false };
+    const kept = plan(spec([title, open], frozen), spec([title, open], frozen));
+    expect(kept.refused).toBeUndefined();
+    for (const [was, wanted] of [
+      [open, closed],
+      [closed, open],
+    ] as const) {
+      const planned = plan(spec([title, was], frozen), spec([title, wanted], frozen));
+      expect(planned.refused?.reason).toBe('Frozen');
+    }
+    const unaudited = { ...frozen, audit: { enabled: false } };
+    const audited = plan(spec([title], { ...frozen, audit: {} }), spec([title], unaudited));
+    expect(audited.refused?.reason).toBe('Frozen');
+  });
+
+  it('knows a default of false or null inside JSON from none', () => {
+    const open = (value?: boolean): Field => ({
+      ...{ name: 'open', type: 'boolean' },
+      ...(value !== undefined && { default: value }),
+    });
+    const changed = (was: Field, wanted: Field) =>
+      plan(spec([was]), spec([wanted])).changes.map(({ summary }) => summary);
+    expect(changed(open(), open(false))).toEqual([
+      'change the default of open from nothing to false',
+    ]);
+    expect(changed(open(false), open())).toEqual([
+      'change the default of open from false to nothing',
+    ]);
+    const json = (value: unknown): Field => ({ name: 'data', type: 'json', default: value });
+    expect(changed(json({ a: 1 }), json({ a: 1, b: false }))).toHaveLength(1);
+    expect(changed(json({ a: 1, b: null }), json({ b: null, a: 1 }))).toEqual([]);
   });
 
   it('treats names and values that carry SQL as data', () => {
