@@ -89,12 +89,15 @@ async function adopt(deps: AppDeps, { ref, actor }: Subject, { reason, dryRun }:
   );
   if (adopted.length === 0) return { asked: false, adopted, refused };
   const { apiVersion, kind, metadata } = schema;
-  const { name, namespace, labels, annotations } = metadata;
+  const { name, namespace, labels, annotations, resourceVersion } = metadata;
   const manifest = {
     ...{ apiVersion, kind, spec },
     metadata: { name, namespace, ...(labels && { labels }), ...(annotations && { annotations }) },
   };
-  const results = await deps.resources.apply([manifest], { dryRun, actor });
+  // The whole spec is written: whatever somebody has changed since it was read would be lost.
+  const asRead = { ...manifest.metadata, ...(resourceVersion && { resourceVersion }) };
+  const wanted = { ...manifest, metadata: asRead };
+  const results = await deps.resources.apply([wanted], { dryRun, actor });
   const [planned] = dryRun ? await describePlans(deps.pool, results) : [];
   if (!dryRun) await keepAdoption(deps, { ref, actor }, adopted, reason);
   return { asked: !dryRun, adopted, refused, manifest, ...(planned && { plan: planned.plan }) };
