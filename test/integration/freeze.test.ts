@@ -222,6 +222,15 @@ describe('the routes of drift', () => {
     ]);
     const all = (await api.call(api.adminKey, { url: '/api/platform/drift' })).json().data;
     expect(all.map(({ name }: { name: string }) => name)).toEqual(['note']);
+    // As much drift elsewhere as a list holds, and in front of all that is one's own.
+    await superuser.query(
+      `insert into platform.schema_drift (namespace, name, version, revision, items, since)
+       select '0-elsewhere', 'n' || n, 'v1', 1, '[]', clock_timestamp() from generate_series(1, 1000) n`,
+    );
+    const admin = await api.keyFor('anna', ['sales-admin']);
+    const own = (await api.call(admin, { url: '/api/platform/drift' })).json().data;
+    await superuser.query(`delete from platform.schema_drift where namespace = '0-elsewhere'`);
+    expect(own.map(({ name }: { name: string }) => name)).toEqual(['note']);
     expect((await api.call(writer, { url })).statusCode).toBe(403);
     await superuser.query(`alter table ${table} enable trigger velocity_history_update`);
     await schemaNow('note');

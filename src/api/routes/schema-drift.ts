@@ -20,10 +20,13 @@ const noParams = new Set<string>();
 export function addSchemaDriftRoutes(app: FastifyInstance, deps: AppDeps): void {
   app.get('/api/platform/drift', { config }, async (request) => {
     requireKnownParams(queryOf(request), noParams);
-    const access = decidePlatformAccess(identityOf(request), deps.registry.snapshot(), deps.now());
+    const snapshot = deps.registry.snapshot();
+    const access = decidePlatformAccess(identityOf(request), snapshot, deps.now());
     requireSomeAdministration(access);
-    const drifted = await listDrift(deps.pool);
-    const data = drifted.filter(({ namespace }) => access.administers(namespace)).map(viewOf);
+    const own = access.everything
+      ? undefined
+      : [...snapshot.domains.keys()].filter(access.administers);
+    const data = (await listDrift(deps.pool, own)).map(viewOf);
     return { data, requestId: request.id };
   });
 

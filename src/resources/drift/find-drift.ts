@@ -33,13 +33,18 @@ export async function findDrift(
   return rows;
 }
 
-/** All that differs, by namespace and name. */
-export async function listDrift(tx: Transaction): Promise<FoundDrift[]> {
+/** All that differs in these namespaces, by namespace and name; undefined: in all there are. */
+export async function listDrift(
+  tx: Transaction,
+  namespaces: readonly string[] | undefined,
+): Promise<FoundDrift[]> {
   const { rows } = await tx.query<FoundDrift>({
     name: 'drift.list',
     text: `
       select ${columns} from platform.schema_drift
-       where since is not null order by namespace, name, version limit ${driftedMax}`,
+       where since is not null and ($1::text[] is null or namespace = any ($1::text[]))
+       order by namespace, name, version limit ${driftedMax}`,
+    values: [namespaces ?? null],
   });
   return rows;
 }
