@@ -119,6 +119,10 @@ describe('a promotion', () => {
   });
 
   it('is refused a second time, and where nothing can be taken over', async () => {
+    await both.api.provide(both.api.tenant.schema('alone', { fields: v1, spec: writer }));
+    const alone = await both.promote('alone', { to: 'v1' });
+    expect(alone.json()).toMatchObject({ status: 409, code: 'APPROVAL_CONFLICT' });
+    expect(alone.json().detail).toContain('no earlier version');
     const again = await both.promote('order');
     expect([again.statusCode, again.json().code]).toEqual([409, 'SCHEMA_FROZEN']);
     const other = await both.promote('order', { to: 'v3' });

@@ -72,7 +72,10 @@ function decideFrom(
   }
   if (source.standing?.state === 'superseded') {
     const { successor } = source.standing;
-    throw conflict(`The records of ${wanted} have moved to ${successor} already.`, undefined);
+    throw new VelocityError(
+      'SCHEMA_FROZEN',
+      `The records of ${wanted} have moved to ${successor} already.`,
+    );
   }
   return wanted;
 }
@@ -85,8 +88,8 @@ function newestBefore(version: string, served: readonly ActiveRevision[]): strin
     .sort((a, b) => numberOf(b) - numberOf(a))[0];
 }
 
-function conflict(message: string, hint: string | undefined): VelocityError {
-  return new VelocityError('SCHEMA_FROZEN', message, hint === undefined ? {} : { hint });
+function conflict(message: string, hint: string): VelocityError {
+  return new VelocityError('APPROVAL_CONFLICT', message, { hint });
 }
 
 interface SchemaKey {
