@@ -20,6 +20,8 @@ type Activity<Input, Output> = (input: Input) => Promise<Output>;
 
 /** How a long activity keeps in touch with who waits for it. */
 export interface Job {
+  /** The same in every attempt of one activity, and in no other activity. */
+  readonly key: string;
   /** Aborts when the workflow does not want it any more. */
   readonly signal: AbortSignal;
   /** Where an attempt before this one had come to; undefined: there was none. */
@@ -40,7 +42,10 @@ export function durable<Input, Output>(
     const resumeFrom: unknown = context.info.heartbeatDetails;
     let details = resumeFrom;
     const timer = setInterval(() => context.heartbeat(details), heartbeatMs);
+    const { activityId, workflowExecution } = context.info;
+    const { workflowId, runId } = workflowExecution ?? {};
     const job: Job = {
+      key: JSON.stringify([workflowId, runId, activityId]),
       signal: context.cancellationSignal,
       resumeFrom,
       progress: (reached) => {

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { redeemApprovalToken } from '../../src/activities/approval-activities.ts';
 import { runVelocity, temporaryFolder } from '../unit/cli/run-velocity.ts';
 import type { TestApi } from './api/test-api.ts';
 import { openTestApi } from './api/test-api.ts';
@@ -35,6 +36,8 @@ beforeAll(async () => {
 afterAll(() => api?.close());
 
 const objects = '/api/platform/objects';
+const refOf = (name: string) =>
+  ({ kind: 'SchemaDefinition', namespace: api.tenant.namespace, name }) as const;
 const dryRun = async (fields: object[]) => {
   const answer = await admin('POST', `${objects}?dryRun=true`, {
     body: { items: [api.tenant.schema('item', { fields })] },
@@ -130,5 +133,19 @@ describe('POST /api/platform/schema-plans', () => {
       values: [token],
     });
     expect(rows).toEqual([{ actor: 'dora', plan_hash: plan, same: true }]);
+  });
+
+  it('answers a used token to whoever used it, with its reason, and to nobody else', async () => {
+    const body = { plan, reason: 'as agreed' };
+    const { token } = (await admin('POST', `${subject}/approval-tokens`, { body })).json().data;
+    const redeem = (key: string) =>
+      redeemApprovalToken(api.activities, { ref: refOf('item'), token }, { key });
+    const attempts = await Promise.all(['one', 'two', 'one', 'two'].map(redeem));
+    const [first, second] = attempts;
+    expect([first, second].filter((attempt) => attempt !== undefined)).toEqual([
+      { planHash: plan, actor: 'dora', approved: true, reason: 'as agreed' },
+    ]);
+    expect(attempts.slice(2)).toEqual([first, second]);
+    expect(await redeem('three')).toBeUndefined();
   });
 });

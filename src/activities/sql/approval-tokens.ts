@@ -2,23 +2,27 @@ import type { ResourceRef } from '../../contract/names.ts';
 import type { ApprovalAttempt } from '../../schema/judge-approval.ts';
 import type { Transaction } from '../../store/pool.ts';
 
-/** A retry of the activity that used the token a moment ago still gets its answer. */
-const retryWindow = '1 minute';
+interface RedeemOptions {
+  readonly ref: ResourceRef;
+  readonly tokenHash: Buffer;
+  /** Of the token and whoever uses it: from its use on the token is known by this alone. */
+  readonly usedHash: Buffer;
+}
 
+/** Uses a token up; whoever did so is answered again. */
 export async function redeemToken(
   tx: Transaction,
-  { ref, tokenHash }: { readonly ref: ResourceRef; readonly tokenHash: Buffer },
+  { ref, tokenHash, usedHash }: RedeemOptions,
 ): Promise<ApprovalAttempt | undefined> {
   const { rows } = await tx.query<TokenRow>({
     name: 'activities.redeem-token',
     text: `
       update platform.approval_tokens
-         set used_at = coalesce(used_at, clock_timestamp())
-       where token_hash = $1::bytea and namespace = $2::text and name = $3::text
-         and expires_at > clock_timestamp()
-         and (used_at is null or used_at > clock_timestamp() - interval '${retryWindow}')
+         set used_at = coalesce(used_at, clock_timestamp()), token_hash = $2::bytea
+       where (token_hash = $1::bytea and used_at is null or token_hash = $2::bytea and used_at is not null)
+         and namespace = $3::text and name = $4::text and expires_at > clock_timestamp()
       returning plan_hash as "planHash", actor, approved, reason`,
-    values: [tokenHash, ref.namespace, ref.name],
+    values: [tokenHash, usedHash, ref.namespace, ref.name],
   });
   const [row] = rows;
   if (row === undefined) return undefined;

@@ -42,8 +42,13 @@ export function addSchemaPlanRoutes(app: FastifyInstance, deps: AppDeps): void {
 
   app.post(`${root}/approval-tokens`, { config }, async (request, reply) => {
     const { ref, actor } = await administeredSchema(deps, request);
-    const { plan } = parseDecision(request.body);
-    const attempt = { planHash: plan, actor, approved: true };
+    const { plan, reason } = parseDecision(request.body);
+    const attempt = {
+      planHash: plan,
+      actor,
+      approved: true,
+      ...(reason !== undefined && { reason }),
+    };
     const { token, expiresAt } = await mintApprovalToken(deps.pool, {
       ...{ ref, now: deps.now, randomBytes: deps.randomBytes },
       ...attempt,
