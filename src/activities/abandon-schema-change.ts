@@ -1,6 +1,7 @@
 import type { ResourceRef } from '../contract/names.ts';
 import type { Outcome } from '../contract/outcome.ts';
 import type { TableName } from '../resources/plans/sql/referrers.ts';
+import { activateRevision } from './activate-revision.ts';
 import { concludeNotReady } from './conclude.ts';
 import type { ActivityDeps } from './deps.ts';
 import { abandonRepair } from './drift/repair-schema.ts';
@@ -17,7 +18,10 @@ export interface Abandoned {
   readonly message: string;
 }
 
-/** Compensates: takes down what was prepared, and says why. The old revision has served all along. */
+/**
+ * Compensates: takes down what was prepared, and says why. The old revision has served all along; where
+ * the new one does already, nothing is taken back.
+ */
 export async function abandonSchemaChange(
   deps: ActivityDeps,
   { ref, planHash, reason, message }: Abandoned,
@@ -27,6 +31,10 @@ export async function abandonSchemaChange(
   const gathered = await gatherSchema(deps, ref);
   if (gathered === undefined) return gone;
   const { schema, domain, plan, active } = gathered;
+  // Stopped between the commit that serves the new revision and the status that says so.
+  if (active?.planHash === planHash) {
+    return activateRevision(deps, { ref, generation: active.generation, planHash });
+  }
   if (active !== undefined) {
     await clearPrepared(deps, { pgNamespace: domain.pgNamespace, pgTable: plan.pgTable });
   }

@@ -2,7 +2,10 @@ import { writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { abandonSchemaChange } from '../../src/activities/abandon-schema-change.ts';
 import { redeemApprovalToken } from '../../src/activities/approval-activities.ts';
+import type { SchemaDefinition } from '../../src/contract/kinds.ts';
+import { isReady } from '../../src/resources/status.ts';
 import { runVelocity, temporaryFolder } from '../unit/cli/run-velocity.ts';
 import type { TestApi } from './api/test-api.ts';
 import { openTestApi } from './api/test-api.ts';
@@ -147,5 +150,30 @@ describe('POST /api/platform/schema-plans', () => {
     ]);
     expect(attempts.slice(2)).toEqual([first, second]);
     expect(await redeem('three')).toBeUndefined();
+  });
+});
+
+describe('a change that is cancelled', () => {
+  it('once its revision is served stays, and the status says so', async () => {
+    const ref = refOf('late');
+    const find = async () => (await api.deps.resources.find(ref)) as SchemaDefinition;
+    await api.provide(api.tenant.schema('late', { fields: before }));
+    const unaware = (await find()).status ?? {};
+    await api.provide(api.tenant.schema('late', { fields: [...before, after[2] ?? {}] }));
+    const planHash = (await find()).status?.plan?.hash ?? '';
+    // As it is between the commit and the status that follows it.
+    await api.activities.store.patchStatus(ref, { ...unaware });
+    expect(isReady(await find())).toBe(false);
+    const why = { reason: 'MigrationCancelled', message: 'the change was cancelled' } as const;
+    const outcome = await abandonSchemaChange(api.activities, { ref, planHash, ...why });
+    expect(outcome.phase).toBe('Ready');
+    const found = await find();
+    expect(isReady(found)).toBe(true);
+    expect(found.status).toMatchObject({ activeRevision: 2 });
+    const { rows } = await api.operator.query({
+      text: `select state from platform.schema_plans where plan_hash = $1`,
+      values: [planHash],
+    });
+    expect(rows).toEqual([{ state: 'applied' }]);
   });
 });
