@@ -14,10 +14,19 @@ import {
 } from '../../src/activities/tenant-activities.ts';
 import type { Resource } from '../../src/contract/kinds.ts';
 
-/** What the worker does for a resource that was applied, without Temporal. */
+/** Given what was done a moment ago, to do it once more. */
+type Repeat = (again: () => Promise<unknown>) => Promise<void>;
+
+/**
+ * What the worker does for a resource that was applied, without Temporal. `repeat` is called after
+ * every batch of a schema's steps, every backfill and the activation. Steps of another plan than the
+ * one that is applied do nothing and their activation does not serve: one that serves in the end has
+ * seen its own steps repeated.
+ */
 export async function provision(
   activities: ActivityDeps,
   { kind, metadata }: Resource,
+  repeat?: Repeat,
 ): Promise<void> {
   const ref = { kind, namespace: metadata.namespace, name: metadata.name };
   if (kind === 'Organisation') await provisionOrganisation(activities, ref);
@@ -35,11 +44,15 @@ export async function provision(
   }
   if (planned.next !== 'apply') return;
   const { generation, planHash, batches } = planned;
+  const run = async (work: () => Promise<unknown>): Promise<void> => {
+    await work();
+    await repeat?.(work);
+  };
   for (const { names: batch, backfill } of batches) {
-    if (!backfill) await applySchemaSteps(activities, { ref, planHash, batch });
-    else for (const step of batch) await fillIn(activities, { ref, planHash, step });
+    if (!backfill) await run(() => applySchemaSteps(activities, { ref, planHash, batch }));
+    else for (const step of batch) await run(() => fillIn(activities, { ref, planHash, step }));
   }
-  await activateRevision(activities, { ref, generation, planHash });
+  await run(() => activateRevision(activities, { ref, generation, planHash }));
 }
 
 async function fillIn(activities: ActivityDeps, slice: Omit<BackfillSlice, 'from'>): Promise<void> {
