@@ -12,6 +12,7 @@ import type { Observe } from '../observe.ts';
 import { openObserver } from '../observe.ts';
 import { ensureSchedules } from '../operator/schedules.ts';
 import { createListenTo } from '../store/listen.ts';
+import type { Pool } from '../store/pool.ts';
 import { openPool } from '../store/pool.ts';
 import type { ReconcileSinks } from '../workflows/observations.ts';
 import { serveMetrics } from './metrics-server.ts';
@@ -99,18 +100,22 @@ export interface WorkerOptions {
   readonly queues?: readonly QueueName[];
   /** Run around every activity. */
   readonly interceptors?: readonly ActivityInterceptorsFactory[];
+  /** Of the database that activities work in; undefined: as it is. */
+  readonly wrapPool?: (pool: Pool) => Pool;
 }
 
 /** Resolves when the signal has aborted and all that ran has finished. Survives Temporal. */
 export async function runWorker(options: WorkerOptions): Promise<void> {
-  const { config, observe, signal } = options;
+  const { config, observe, signal, wrapPool = (pool) => pool } = options;
   installRuntime(observe);
-  const pool = openPool({
-    connectionString: config.databaseUrl,
-    size: config.poolSize,
-    application: 'velocity worker',
-    prepare: config.prepare,
-  });
+  const pool = wrapPool(
+    openPool({
+      connectionString: config.databaseUrl,
+      size: config.poolSize,
+      application: 'velocity worker',
+      prepare: config.prepare,
+    }),
+  );
   const { store, secrets, kubernetes, close } = await openResourceStore(config, pool);
   const cluster = kubernetes?.client;
   const onLost = (cause: unknown) => observe({ type: 'listen.disconnected', cause });

@@ -48,11 +48,8 @@ export interface ControlPlane {
   temporalAddress(): string;
   /** `env` on top of the plane's own. */
   startWorker(env?: Record<string, string>): Promise<ControlProcess>;
-  /**
-   * A worker that kills itself with SIGKILL just before or after its first run of an activity.
-   * Resolves when it has ended, to what ended it.
-   */
-  runCrashingWorker(at: { activity: string; moment: CrashMoment }): Promise<number | string>;
+  /** A worker that kills itself with SIGKILL. Resolves when it has ended, to what ended it. */
+  runCrashingWorker(crash: Crash): Promise<number | string>;
   startOperator(env?: Record<string, string>): Promise<ControlProcess>;
   /** Waits until the resource is as wanted; fails with what it was last. */
   until(
@@ -69,6 +66,15 @@ export interface ControlPlane {
 }
 
 export type CrashMoment = 'before' | 'after';
+
+/** The first run of an activity, or the n-th statement, from 1 on, of the change of a schema. */
+export type Crash =
+  | { readonly activity: string; readonly moment: CrashMoment }
+  | {
+      readonly schema: string;
+      readonly statement: number;
+      readonly moment: CrashMoment | 'during';
+    };
 
 /**
  * `keepTemporal`: Temporal keeps what it knows in a file, so that it can come back as it was.
@@ -125,8 +131,8 @@ export async function startControlPlane(
     temporal: new Client({ connection }),
     temporalAddress: () => temporal.address,
     startWorker: (more) => start([mainFile, 'worker'], more),
-    runCrashingWorker: ({ activity, moment }) => {
-      const { process: crashing } = spawnProcess([crashingWorkerFile, activity, moment], env);
+    runCrashingWorker: (crash) => {
+      const { process: crashing } = spawnProcess([crashingWorkerFile, JSON.stringify(crash)], env);
       running.add(crashing);
       return crashing.exited;
     },
