@@ -164,14 +164,15 @@ describe('a breaking plan', () => {
     await apply('patient', amount('integer'));
     const waiting = await until('SchemaDefinition', 'patient', waits(2));
     const id = reconcileWorkflowId(keyOf('SchemaDefinition', 'patient'));
-    const handle = plane.temporal.workflow.getHandle(id);
-    const { runId } = await handle.describe();
-    // Several at once count as one: told until it has begun anew.
-    const begunAnew = async () => {
-      await handle.signal(specChangedSignal);
-      return (await handle.describe()).runId !== runId;
+    const { runId } = await plane.temporal.workflow.getHandle(id).describe();
+    const first = plane.temporal.workflow.getHandle(id, runId);
+    // Several at once count as one: told until this run is over.
+    const ended = async () => {
+      await first.signal(specChangedSignal).catch(() => undefined);
+      return (await first.describe()).status.name;
     };
-    await expect.poll(begunAnew, { timeout: 30_000 }).toBe(true);
+    await expect.poll(ended, { timeout: 30_000 }).not.toBe('RUNNING');
+    expect(await ended()).toBe('CONTINUED_AS_NEW');
     await decide('patient', waiting.status?.plan?.hash);
     await until('SchemaDefinition', 'patient', ready);
   });
