@@ -39,7 +39,8 @@ export function awaitPlanApprovals(ref: ResourceRef): PlanApproval {
   let waiting: WaitingPlan | undefined;
   let decision: (ApprovalAttempt & { readonly how: string }) | undefined;
   const tokens: string[] = [];
-  let isPlanning = false;
+  // From the start: an Update that a run finds waiting is looked at before the run's first line.
+  let isPlanning = true;
 
   const take = (attempt: ApprovalAttempt, how: string): void => {
     if (waiting === undefined) return;
