@@ -127,8 +127,10 @@ export function messageOf(resource: ResourceView): string {
   const ofPhase = isServed(resource)
     ? conditions.find(({ type }) => type === phaseOf(resource))
     : undefined;
-  const telling =
-    ofPhase ?? conditions.find(({ status, message }) => status === 'False' && message);
+  const refusals = conditions.filter(({ status, message }) => status === 'False' && message);
+  // Beside it others may still tell of an earlier try.
+  const about = resource.metadata.deletionTimestamp === undefined ? 'Ready' : 'Deletion';
+  const telling = ofPhase ?? refusals.find(({ type }) => type === about) ?? refusals[0];
   const { reason, message } = telling ?? conditions.find((condition) => condition.message) ?? {};
   return [reason, message].filter(Boolean).join(': ');
 }

@@ -51,6 +51,8 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
   const started = new Map<string, string>();
   /** Whether the last start failed. */
   let temporalFailed = false;
+  /** Keys whose dependencies have changed since their workflow was last told. */
+  const woken = new Set<string>();
   /** How often a key was put off in a row. */
   const putOff = new Map<string, number>();
 
@@ -99,21 +101,31 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
         return;
       }
       case 'start':
-        if (await startWorkflow(seen, decision.workflow)) started.set(key, askedOf(resource));
+        if (await startWorkflow(key, seen, decision.workflow)) started.set(key, askedOf(resource));
         else queue.add(key, { due: seen.due });
         return;
     }
   }
 
-  async function startWorkflow({ resource }: SeenResource, workflow: string): Promise<boolean> {
+  async function startWorkflow(
+    key: string,
+    { resource, started: isKnown }: SeenResource,
+    workflow: string,
+  ): Promise<boolean> {
     const { namespace, name } = resource.metadata;
     const workflowId = reconcileWorkflowId({ kind: resource.kind, namespace, name });
+    // Before the call: who is woken during it is woken anew.
+    const wasWoken = woken.delete(key);
+    let isTold = false;
     try {
-      if (!(await options.starter.start(workflow, resource))) return false;
+      isTold = await options.starter.start(workflow, resource, { isNews: wasWoken || !isKnown });
     } catch (cause) {
       temporalFailed = true;
       throw new StartFailure(cause);
+    } finally {
+      if (wasWoken && !isTold) woken.add(key);
     }
+    if (!isTold) return false;
     observe({ type: 'workflow.started', workflow, workflowId });
     if (temporalFailed) startAgain();
     return true;
@@ -139,21 +151,27 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     dependents.forget(key);
     putOff.delete(key);
     started.delete(key);
+    woken.delete(key);
     for (const other of freed) wake(other);
+  }
+
+  function wakeNamed(key: string): void {
+    if (settled.has(key)) return;
+    woken.add(key);
+    queue.add(key, { due: true });
   }
 
   function wake(key: string): void {
     const { kind, namespace, name } = parseKey(key);
     if (name !== '') {
-      if (!settled.has(key)) queue.add(key, { due: true });
+      wakeNamed(key);
       return;
     }
     // A dependency by namespace alone: its key is known to whoever depended on it by name.
     void store.list({ kind, namespace }).then(
       (found) => {
         for (const { metadata } of found) {
-          const named = formatKey({ kind, namespace, name: metadata.name });
-          if (!settled.has(named)) queue.add(named, { due: true });
+          wakeNamed(formatKey({ kind, namespace, name: metadata.name }));
         }
       },
       (cause: unknown) => observe({ type: 'store.failed', cause }),

@@ -19,10 +19,11 @@ const workflowTaskTimeoutMs = 5_000;
 
 export interface WorkflowStarter {
   /**
-   * Starts the workflow, or tells the one that runs that its resource has changed. False: the resource
-   * is not as it was given, so a run may have done it meanwhile; look at it again.
+   * Starts the workflow, or tells the one that runs that its resource has changed, where that is news:
+   * told without need it would plan once more, and ask at once for a plan that has just failed. False:
+   * the resource is not as it was given, so a run may have done it meanwhile; look at it again.
    */
-  start(workflow: string, resource: Resource): Promise<boolean>;
+  start(workflow: string, resource: Resource, told: { isNews: boolean }): Promise<boolean>;
   /** Starts one that somebody asked for, or tells the one that runs that it is asked for again. */
   startRequested(workflow: RequestedWorkflow, resource: Resource): Promise<void>;
 }
@@ -46,11 +47,12 @@ export function createWorkflowStarter(options: StarterOptions): WorkflowStarter 
   /** Asked again after a failure: it may be another Temporal that comes back. */
   let searchable: boolean | undefined;
 
-  /** True when a run was there to be told. */
-  const tellRunning = async (workflowId: string): Promise<boolean> => {
+  /** True when a run was there; it is told what is news. */
+  const tellRunning = async (workflowId: string, isNews: boolean): Promise<boolean> => {
     try {
       const { status, runId } = await client.workflow.getHandle(workflowId).describe();
       if (status.name !== 'RUNNING') return false;
+      if (!isNews) return true;
       // To this very run: by its id alone the signal might reach the next one.
       await client.workflow.getHandle(workflowId, runId).signal(specChangedSignal);
       return true;
@@ -64,10 +66,11 @@ export function createWorkflowStarter(options: StarterOptions): WorkflowStarter 
    * A run writes the status before it ends. So once no run is there, a resource that is still as it
    * was when the decision fell has not been seen to by one: nothing runs twice for the same change.
    */
-  const start = async (workflow: string, resource: Resource): Promise<boolean> => {
+  const start = async (workflow: string, resource: Resource, isNews: boolean): Promise<boolean> => {
     const { kind, metadata } = resource;
     const { namespace: within, name } = metadata;
-    if (await tellRunning(reconcileWorkflowId({ kind, namespace: within, name }))) return true;
+    if (await tellRunning(reconcileWorkflowId({ kind, namespace: within, name }), isNews))
+      return true;
     const now = await store.find({ kind, namespace: within, name });
     if (now?.metadata.resourceVersion !== metadata.resourceVersion) return false;
     const workflowId = reconcileWorkflowId(refOf(resource));
@@ -105,7 +108,7 @@ export function createWorkflowStarter(options: StarterOptions): WorkflowStarter 
   };
 
   return {
-    start: (workflow, resource) => inTime(() => start(workflow, resource)),
+    start: (workflow, resource, { isNews }) => inTime(() => start(workflow, resource, isNews)),
     startRequested: (workflow, resource) => {
       const workflowId = requestedWorkflowId(workflow, refOf(resource));
       const told = { workflow, workflowId, signal: requestedSignal(workflow) };

@@ -177,6 +177,29 @@ describe('a breaking plan', () => {
     await until('SchemaDefinition', 'patient', ready);
   });
 
+  it('is not planned again while nothing has changed, and is when its domain has', async () => {
+    await serve('undisturbed', ['1']);
+    await apply('undisturbed', amount('integer'));
+    await until('SchemaDefinition', 'undisturbed', waits(2));
+    const id = reconcileWorkflowId(keyOf('SchemaDefinition', 'undisturbed'));
+    const signals = async (): Promise<number> => {
+      const { events } = await plane.temporal.workflow.getHandle(id).fetchHistory();
+      const told = (events ?? []).filter((event) => event.workflowExecutionSignaledEventAttributes);
+      return told.length;
+    };
+    const before = await signals();
+    // The operator looks after what is under way within 5 s.
+    await sleep(6_000);
+    expect(await signals()).toBe(before);
+    const domain = tenant.base.find(
+      (resource) => (resource as Resource).kind === 'Domain',
+    ) as Resource;
+    const spec = { ...(domain.spec as object), displayName: 'Sales and returns' };
+    await plane.store.apply([{ ...domain, spec } as Resource]);
+    await expect.poll(signals, { timeout: withinMs }).toBeGreaterThan(before);
+    await until('SchemaDefinition', 'undisturbed', waits(2));
+  });
+
   it('is approved by a signal with a token that was minted for it', async () => {
     await serve('signalled', ['1']);
     await apply('signalled', amount('integer'));

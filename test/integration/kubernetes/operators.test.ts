@@ -182,7 +182,7 @@ describe('operators of a cluster', () => {
     const namespace = 'default';
     const temporal = new Client({ connection, namespace });
     const starter = createWorkflowStarter({ client: temporal, connection, namespace, store });
-    expect(await starter.start(reconcilers.SchemaDefinition, looked)).toBe(false);
+    expect(await starter.start(reconcilers.SchemaDefinition, looked, { isNews: true })).toBe(false);
     const now = () => new Date();
     const obstacle = { reason: 'ParentNotReady', message: 'the Domain is not ready yet' } as const;
     await reportWaiting({ store, now }, looked, obstacle);
