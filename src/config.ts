@@ -30,6 +30,8 @@ export interface Config {
   readonly serve: ServeConfig | undefined;
   /** 32 bytes each: the first seals secrets, every one opens what it has sealed. */
   readonly secretKeys: readonly Buffer[];
+  /** For development: strategies of type none let callers in without credentials. */
+  readonly allowNone: boolean;
   /** Of the operator in a cluster; undefined: it judges nothing. */
   readonly webhook: WebhookConfig | undefined;
 }
@@ -114,6 +116,7 @@ export function readConfig(env: Environment = environment()): Config {
     secretKeys: env['VELOCITY_SECRET_KEY']
       ? (read('VELOCITY_SECRET_KEY', undefined, listOf(parseSealingKey)) ?? [])
       : [],
+    allowNone: read('VELOCITY_AUTH_ALLOW_NONE', 'off', oneOf(['on', 'off'])) === 'on',
     webhook: readWebhook(env, problems),
     serve: env['VELOCITY_SERVE'] ? read('VELOCITY_SERVE', undefined, parseServe) : undefined,
   };

@@ -1,4 +1,5 @@
 import type { Denial } from '../audit/record-denial.ts';
+import type { Authenticator } from '../auth/authenticate.ts';
 import type { Observer } from '../observe.ts';
 import type { RecordsDeps } from '../records/request-context.ts';
 import type { DriftFigures } from '../resources/drift/find-drift.ts';
@@ -13,6 +14,7 @@ import type { WorkflowList } from './routes/workflows.ts';
 export interface AppDeps {
   readonly records: RecordsDeps;
   readonly registry: Pick<Registry, 'snapshot' | 'ready' | 'refresh'>;
+  readonly authenticator: Authenticator;
   readonly resources: ResourceStore;
   readonly pool: Pool;
   /** Absent: this installation keeps no secrets. */

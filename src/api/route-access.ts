@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Identity } from '../contract/identity.ts';
+import type { Operation } from '../contract/kinds.ts';
 import type { RequestTiming } from './plugins/server-timing.ts';
 
 /**
@@ -12,6 +13,8 @@ export type RouteAccess = 'public' | 'loopback' | 'caller' | 'record' | 'platfor
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: RouteAccess;
+    /** What a request for records may do to them: its strategy is that of the first that applies. */
+    operations?: readonly Exclude<Operation, '*'>[];
     /** Media types of the body; JSON alone when absent. */
     bodyTypes?: readonly string[];
     /** The handler is given a function that parses the body, and calls it when it has room. */

@@ -59,7 +59,7 @@ function decide(question: AccessQuestion): Access | VelocityError {
     known = new Map();
     decided.set(snapshot, known);
   }
-  const key = `${identity.organisation}\n${identity.actor}\n${identity.platformAdmin}\n${scopesKey(identity)}\n${schema.statementPrefix}\n${operation}`;
+  const key = `${identity.organisation}\n${identity.actor}\n${identity.platformAdmin}\n${scopesKey(identity)}\n${tokenKey(identity)}\n${schema.statementPrefix}\n${operation}`;
   const hit = known.get(key);
   if (hit !== undefined && nowMs < hit.untilMs) return hit.access;
   const bindings = bindingsOf(question);
@@ -83,6 +83,21 @@ function scopesKey({ keyScopes }: Identity): string {
   if (key === undefined) {
     key = JSON.stringify(keyScopes);
     scopeKeys.set(keyScopes, key);
+  }
+  return key;
+}
+
+const tokenKeys = new WeakMap<Identity, string>();
+
+/** The identity of a token is kept while the token lives, so it is the same object each time. */
+function tokenKey(identity: Identity): string {
+  const { roles, attributes } = identity;
+  // Without a role the attributes decide nothing here.
+  if (roles.length === 0) return '';
+  let key = tokenKeys.get(identity);
+  if (key === undefined) {
+    key = JSON.stringify([roles, attributes]);
+    tokenKeys.set(identity, key);
   }
   return key;
 }
@@ -163,9 +178,9 @@ function grantsText(schema: CompiledSchema, grants: readonly Grant[]): string {
   return `${JSON.stringify(schema.path)}:${JSON.stringify(grants)}`;
 }
 
-/** Roles that bindings give here and that the schema grants the operation, with their attributes. */
+/** Roles that bindings or the token give and that the schema grants the operation, with attributes. */
 function grantsOf(
-  { schema, operation }: AccessQuestion,
+  { identity, schema, operation }: AccessQuestion,
   bindings: readonly BindingEntry[],
   keyScopes: readonly KeyScope[] | undefined,
 ): Grant[] {
@@ -174,7 +189,14 @@ function grantsOf(
   const narrowing = keyScopes
     ?.map((scope) => scope.attributes)
     .filter((attributes) => attributes !== undefined);
+  const narrowings = narrowing === undefined || narrowing.length === 0 ? [{}] : narrowing;
   const grants: Grant[] = [];
+  const add = (role: string, attributes: Grant['attributes']): void => {
+    for (const narrow of narrowings)
+      grants.push({ role, attributes: narrowed(attributes, narrow) });
+  };
+  // The default role comes with a binding in the domain: a token is for the whole organisation.
+  for (const role of identity.roles) if (granting.has(role)) add(role, identity.attributes);
   for (const binding of bindings) {
     const scopes = binding.scopes.filter((scope) => covers(scope, schema, operation));
     if (binding.scopes.length > 0 && scopes.length === 0) continue;
@@ -182,11 +204,7 @@ function grantsOf(
       binding.scopes.length === 0 ? [{}] : scopes.map((scope) => scope.attributes ?? {});
     for (const role of new Set([...binding.roles, schema.access.defaultRole])) {
       if (!granting.has(role)) continue;
-      for (const attributes of attributeSets) {
-        for (const narrow of narrowing === undefined || narrowing.length === 0 ? [{}] : narrowing) {
-          grants.push({ role, attributes: narrowed(attributes, narrow) });
-        }
-      }
+      for (const attributes of attributeSets) add(role, attributes);
     }
   }
   return grants;

@@ -1,119 +1,207 @@
-import { BlockList, isIP } from 'node:net';
 import type { Identity } from '../contract/identity.ts';
-import { platformAdminRole } from '../contract/names.ts';
-import { VelocityError } from '../errors.ts';
-import type { KeyEntry, RegistrySnapshot } from '../resources/registry/snapshot.ts';
-import { hashApiKey, verifyApiKeyFormat } from './api-key.ts';
+import type { AuthStrategySpec, Operation } from '../contract/kinds.ts';
+import type { VelocityError } from '../errors.ts';
+import type { RegistrySnapshot, StrategyEntry } from '../resources/registry/snapshot.ts';
+import type { CompiledSchema } from '../schema/compile.ts';
+import { authenticateKey } from './authenticate-key.ts';
+import type { Credentials } from './credentials.ts';
+import { hasCredentials, invalidCredentials, requireOneCredential } from './credentials.ts';
+import { strategiesFor } from './strategy-choice.ts';
+import type { AuthenticationContext, StrategyFunction } from './strategy-function.ts';
+import { notApplicable } from './strategy-function.ts';
 
-export interface Credentials {
-  readonly authorization?: string | undefined;
-  /** The X-API-Key header. */
-  readonly apiKey?: string | undefined;
-  readonly remoteAddress: string;
+export interface AuthenticationQuestion extends AuthenticationContext {
+  /** Undefined: the route is for no schema. */
+  readonly schema?: CompiledSchema | undefined;
+  /** What the request may do to the schema's records. */
+  readonly operations?: readonly Exclude<Operation, '*'>[] | undefined;
 }
 
-const challenge = { 'www-authenticate': 'Bearer realm="velocity"' };
+export interface Authenticator {
+  /** Throws, or rejects, with one of the AUTH codes. Synchronous whenever nothing has to be fetched. */
+  authenticate(
+    credentials: Credentials,
+    question: AuthenticationQuestion,
+  ): Identity | Promise<Identity>;
+}
+
+type LeafType = Exclude<AuthStrategySpec['type'], 'composite'>;
+
+export interface AuthenticatorOptions {
+  /** By type. A type without a function accepts nobody. */
+  readonly functions?: Partial<Readonly<Record<LeafType, StrategyFunction>>>;
+  /** Asked once for every caller, however authenticated: revocation. May refuse by throwing. */
+  readonly admit?: (
+    identity: Identity,
+    context: AuthenticationContext,
+  ) => Identity | Promise<Identity>;
+}
+
+type Answer = Identity | typeof notApplicable;
+
+/** Where no schema has a say: what a caller may prove themselves with, in this order. */
+const platformSteps: readonly Step[] = (['apikey', 'jwt', 'oidc'] as const).map((type) => ({
+  type,
+  strategy: undefined,
+}));
 
 /**
- * Who calls, from an API key. The checksum is verified before any look-up; the look-up is in the
- * registry, so a revoked key fails as soon as the revocation has reached this replica.
+ * Who calls. A schema's request is judged by the schema's strategies in their order: the first that
+ * applies decides, and its refusal is final. Everything else takes API keys, sessions and tokens of
+ * any strategy.
  */
-export function authenticate(
-  credentials: Credentials,
-  snapshot: RegistrySnapshot,
-  nowMs: number,
-): Identity {
-  const text = presentedKey(credentials);
-  const digest = hashApiKey(text).toString('hex');
-  const proven = provenKeys(snapshot);
-  if (!proven.has(digest) && !verifyApiKeyFormat(text)) {
-    throw invalid('The API key is not well formed.');
-  }
-  const entry = snapshot.keys.get(digest);
-  if (entry === undefined) throw invalid('The API key is not known.');
-  proven.add(digest);
-  if (entry.revokedAt !== undefined) {
-    throw new VelocityError('AUTH_REVOKED', 'The API key was revoked.', { headers: challenge });
-  }
-  if (entry.expiresAt !== undefined && entry.expiresAt <= nowMs) {
-    throw new VelocityError('AUTH_EXPIRED', 'The API key has expired.', { headers: challenge });
-  }
-  if (!isAllowedAddress(entry, credentials.remoteAddress)) {
-    throw invalid('The API key may not be used from this address.');
-  }
-  return identityOf(entry);
-}
+export function createAuthenticator(options: AuthenticatorOptions = {}): Authenticator {
+  const functions = { apikey: authenticateKey, ...options.functions };
 
-/**
- * Hashes of keys that were proved well formed and are known: the checksum, which takes 4 µs, is
- * verified once for each. Bounded by the keys there are, and gone with the snapshot.
- */
-const provenOf = new WeakMap<RegistrySnapshot, Set<string>>();
-
-function provenKeys(snapshot: RegistrySnapshot): Set<string> {
-  let proven = provenOf.get(snapshot);
-  if (proven === undefined) {
-    proven = new Set();
-    provenOf.set(snapshot, proven);
+  function ask(
+    steps: readonly Step[],
+    credentials: Credentials,
+    context: AuthenticationContext,
+    from = 0,
+  ): Answer | Promise<Answer> {
+    for (let i = from; i < steps.length; i++) {
+      const { type, strategy } = steps[i]!;
+      const answer = functions[type]?.(credentials, strategy, context) ?? notApplicable;
+      if (answer instanceof Promise) {
+        return answer.then((late) =>
+          late === notApplicable ? ask(steps, credentials, context, i + 1) : late,
+        );
+      }
+      if (answer !== notApplicable) return answer;
+    }
+    return notApplicable;
   }
-  return proven;
-}
 
-function identityOf(entry: KeyEntry): Identity {
+  function askPlatform(
+    credentials: Credentials,
+    context: AuthenticationContext,
+  ): Identity | Promise<Identity> {
+    return chain(ask(platformSteps, credentials, context), (answer) => {
+      if (answer !== notApplicable) return answer;
+      throw invalidCredentials(
+        hasCredentials(credentials)
+          ? 'The credentials are of no kind that is accepted here.'
+          : 'Credentials are missing.',
+        'Send an API key or a token as "Authorization: Bearer …".',
+      );
+    });
+  }
+
+  function askSchema(
+    credentials: Credentials,
+    schema: CompiledSchema,
+    question: AuthenticationQuestion,
+  ): Identity | Promise<Identity> {
+    const steps = stepsFor(schema, question.operations ?? readsOnly, question.snapshot);
+    const outcome = recover<Answer | Refusal>(
+      () => ask(steps, credentials, question),
+      (cause) => ({ cause }),
+    );
+    return chain(outcome, (answer) => {
+      if (answer !== notApplicable && !('cause' in answer)) return answer;
+      const refusal = answer === notApplicable ? undefined : answer;
+      const known = recover<Identity>(
+        () => askPlatform(credentials, question),
+        (cause) => {
+          throw refusal === undefined ? cause : refusal.cause;
+        },
+      );
+      return chain(known, (identity) => {
+        // To strangers this schema is not there, as any other path. And the bootstrap key is accepted
+        // everywhere: a strategy that accepts nobody could not be mended otherwise.
+        const { organisation, platformAdmin } = identity;
+        if (platformAdmin || organisation !== schema.organisation) return identity;
+        throw refusal === undefined ? unsuited(schema, steps) : refusal.cause;
+      });
+    });
+  }
+
   return {
-    organisation: entry.organisation,
-    actor: entry.actor,
-    actorType: entry.actorType,
-    strategy: 'apikey',
-    platformAdmin: entry.roles.includes(platformAdminRole),
-    keyScopes: entry.scopes.length === 0 ? undefined : entry.scopes,
+    authenticate(credentials, question) {
+      requireOneCredential(credentials);
+      const { schema } = question;
+      const found =
+        schema === undefined
+          ? askPlatform(credentials, question)
+          : askSchema(credentials, schema, question);
+      const { admit } = options;
+      return admit === undefined ? found : chain(found, (identity) => admit(identity, question));
+    },
   };
 }
 
-function presentedKey({ authorization, apiKey }: Credentials): string {
-  if (authorization !== undefined && apiKey !== undefined) {
-    throw invalid('Send either Authorization or X-API-Key, not both.');
-  }
-  if (apiKey !== undefined) return apiKey;
-  const bearer = /^Bearer ([^\s]+)$/i.exec(authorization ?? '')?.[1];
-  if (bearer === undefined) {
-    throw invalid(
-      authorization === undefined
-        ? 'Credentials are missing.'
-        : 'The Authorization header is not of the form "Bearer KEY".',
-    );
-  }
-  return bearer;
+interface Step {
+  readonly type: LeafType;
+  readonly strategy: StrategyEntry | undefined;
 }
 
-function invalid(message: string): VelocityError {
-  return new VelocityError('AUTH_INVALID_TOKEN', message, {
-    hint: 'Send an API key as "Authorization: Bearer vel_…" or "X-API-Key: vel_…".',
-    headers: challenge,
-  });
+interface Refusal {
+  readonly cause: unknown;
 }
 
-const blockLists = new WeakMap<readonly string[], BlockList>();
+type Operations = NonNullable<AuthenticationQuestion['operations']>;
 
-function isAllowedAddress(entry: KeyEntry, address: string): boolean {
-  if (entry.ipAllowlist.length === 0) return true;
-  const plain = address.replace(/^::ffff:(?=\d+\.)/, '');
-  const family = isIP(plain);
-  if (family === 0) return false;
-  return allowList(entry.ipAllowlist).check(plain, family === 6 ? 'ipv6' : 'ipv4');
-}
+const readsOnly: Operations = ['read'];
 
-/** Built once for each entry of a snapshot, and forgotten with it. */
-function allowList(networks: readonly string[]): BlockList {
-  const known = blockLists.get(networks);
-  if (known !== undefined) return known;
-  const list = new BlockList();
-  for (const network of networks) {
-    const [address = '', bits] = network.split('/');
-    const type = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-    if (bits === undefined) list.addAddress(address, type);
-    else list.addSubnet(address, Number(bits), type);
+/** By schema and by the route's list of operations; good while the snapshot is the same. */
+const knownSteps = new WeakMap<
+  CompiledSchema,
+  Map<Operations, { readonly snapshot: RegistrySnapshot; readonly steps: readonly Step[] }>
+>();
+
+function stepsFor(
+  schema: CompiledSchema,
+  operations: Operations,
+  snapshot: RegistrySnapshot,
+): readonly Step[] {
+  let known = knownSteps.get(schema);
+  if (known === undefined) {
+    known = new Map();
+    knownSteps.set(schema, known);
   }
-  blockLists.set(networks, list);
-  return list;
+  const hit = known.get(operations);
+  if (hit?.snapshot === snapshot) return hit.steps;
+  const steps = strategiesFor(schema, operations, snapshot).map((strategy) => ({
+    type: strategy.spec.type as LeafType,
+    strategy,
+  }));
+  known.set(operations, { snapshot, steps });
+  return steps;
+}
+
+const acceptedNames: Readonly<Record<LeafType, string>> = {
+  apikey: 'API keys',
+  jwt: 'tokens of the issuers that it names',
+  oidc: 'signed-in sessions',
+  none: 'requests without credentials',
+};
+
+/** For callers of the same organisation, who may know. */
+function unsuited({ path }: CompiledSchema, steps: readonly Step[]): VelocityError {
+  const names = [...new Set(steps.map(({ type }) => acceptedNames[type]))];
+  return invalidCredentials(
+    `${path} does not accept credentials of this kind for this operation.`,
+    names.length === 0
+      ? 'Its AuthStrategy is not there: velocity get AuthStrategy lists those that are.'
+      : `It accepts ${names.join(' and ')}.`,
+  );
+}
+
+/** `then` without a turn of the event loop where there is nothing to wait for. */
+function chain<T, U>(value: T | Promise<T>, next: (value: T) => U | Promise<U>): U | Promise<U> {
+  return value instanceof Promise ? value.then(next) : next(value);
+}
+
+/** `catch`, likewise. */
+function recover<T>(
+  work: () => T | Promise<T>,
+  onFailure: (cause: unknown) => T | Promise<T>,
+): T | Promise<T> {
+  let value: T | Promise<T>;
+  try {
+    value = work();
+  } catch (cause) {
+    return onFailure(cause);
+  }
+  return value instanceof Promise ? value.catch(onFailure) : value;
 }

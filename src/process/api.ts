@@ -5,6 +5,8 @@ import { buildApp } from '../api/app.ts';
 import type { DrainState } from '../api/app-deps.ts';
 import { drainServer } from '../api/drain-server.ts';
 import { recordDenial } from '../audit/record-denial.ts';
+import { createAuthenticator } from '../auth/authenticate.ts';
+import { authenticateNobody } from '../auth/authenticate-nobody.ts';
 import type { Config } from '../config.ts';
 import { ConfigError, readConfig } from '../config.ts';
 import type { Metrics, Observe, Observer } from '../observe.ts';
@@ -110,6 +112,9 @@ async function serveApi({ config, observer, signal }: ApiOptions): Promise<void>
   const app = buildApp({
     records: { pipeline, pool, newId, cursorSecret: config.cursorSecret, now: Date.now },
     registry,
+    authenticator: createAuthenticator({
+      functions: { ...(config.allowNone && { none: authenticateNobody }) },
+    }),
     resources,
     secrets,
     pool,

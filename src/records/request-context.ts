@@ -1,5 +1,6 @@
 import type { Access } from '../auth/access.ts';
 import { authorize, findAccess } from '../auth/access.ts';
+import { acceptsIdentity, requireStrategy } from '../auth/strategy-choice.ts';
 import type { Identity } from '../contract/identity.ts';
 import type { Operation } from '../contract/kinds.ts';
 import { VelocityError } from '../errors.ts';
@@ -56,6 +57,7 @@ export function authorizeFor(
   schema: CompiledSchema,
   operation: RecordOperation,
 ): Access {
+  requireStrategy(ctx.identity, schema, operation, ctx.snapshot);
   return authorize({
     identity: ctx.identity,
     snapshot: ctx.snapshot,
@@ -67,6 +69,8 @@ export function authorizeFor(
 
 /** Undefined where the caller may not: for the schemas that an include or a reference leads to. */
 export function findReadAccess(ctx: RequestContext, schema: CompiledSchema): Access | undefined {
+  // The other schema's strategy counts as well: whom it would not believe sees nothing of it.
+  if (!acceptsIdentity(ctx.identity, schema, 'read', ctx.snapshot)) return undefined;
   return findAccess({
     identity: ctx.identity,
     snapshot: ctx.snapshot,

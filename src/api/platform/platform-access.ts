@@ -2,6 +2,7 @@ import type { Identity } from '../../contract/identity.ts';
 import type { Kind } from '../../contract/kinds.ts';
 import { platformOrganisation } from '../../contract/names.ts';
 import { VelocityError } from '../../errors.ts';
+import { organisationOf } from '../../resources/registry/organisation-of.ts';
 import type { RegistrySnapshot } from '../../resources/registry/snapshot.ts';
 
 /** What a caller administers. Pure: made from the snapshot and the clock for one request. */
@@ -32,16 +33,22 @@ export function decidePlatformAccess(
     return { ...all, organisation, actor, administers: () => true };
   }
   const roles = explicitRoles(identity, snapshot, nowMs);
+  // What a token carries counts in the whole organisation of the strategy that accepted it.
+  const tokenRoles: ReadonlySet<string> = new Set(identity.roles);
   const adminRoles = snapshot.adminRoles.get(organisation) ?? [];
-  const held = new Set([...roles.values()].flatMap((names) => [...names]));
+  const held = new Set([...tokenRoles, ...[...roles.values()].flatMap((names) => [...names])]);
   const organisationAdmin = adminRoles.some((role) => held.has(role));
   const administers = (namespace: string): boolean => {
     if (organisationOf(namespace, snapshot) !== organisation) return false;
     if (organisationAdmin) return true;
     const domain = snapshot.domains.get(namespace);
-    return domain !== undefined && (roles.get(namespace)?.has(domain.access.adminRole) ?? false);
+    if (domain === undefined) return false;
+    const { adminRole } = domain.access;
+    return tokenRoles.has(adminRole) || roles.get(namespace)?.has(adminRole) === true;
   };
-  const anything = organisationAdmin || [...roles.keys()].some(administers);
+  const anything =
+    organisationAdmin ||
+    [...(tokenRoles.size > 0 ? snapshot.domains : roles).keys()].some(administers);
   return { everything: false, organisationAdmin, anything, organisation, actor, administers };
 }
 
@@ -66,21 +73,6 @@ function explicitRoles(
     roles.set(binding.namespace, known);
   }
   return roles;
-}
-
-/**
- * The organisation that a namespace belongs to: the domain's own word, or else the longest name of
- * an organisation that it begins with, so that `acme` never reaches into `acme-labs-…`.
- */
-export function organisationOf(namespace: string, snapshot: RegistrySnapshot): string | undefined {
-  const domain = snapshot.domains.get(namespace);
-  if (domain) return domain.organisation;
-  let longest: string | undefined;
-  for (const name of snapshot.adminRoles.keys()) {
-    const within = namespace === name || namespace.startsWith(`${name}-`);
-    if (within && name.length > (longest?.length ?? -1)) longest = name;
-  }
-  return longest;
 }
 
 /** 404 for another organisation's namespaces, so that none can be guessed; 403 within one's own. */
@@ -134,6 +126,19 @@ export function requireNoEscalation(
   }
   if (kind === 'RoleBinding') requireHonestBinding(access, snapshot, namespace, spec);
   if (kind === 'ApiKey') requireOwnActor(access, snapshot, spec['actor']);
+  if (kind === 'AuthStrategy') requireOwnCallers(access, spec['type']);
+}
+
+/**
+ * Whoever says which tokens are believed can be anybody in the organisation. API keys prove
+ * themselves, and a composite strategy only names others.
+ */
+function requireOwnCallers(access: PlatformAccess, type: unknown): void {
+  if (access.organisationAdmin || !['jwt', 'oidc', 'none'].includes(String(type))) return;
+  throw denied(
+    `A strategy of type ${String(type)} speaks for every actor of the organisation.`,
+    'One of the organisation’s administrators writes it.',
+  );
 }
 
 function requireHonestBinding(

@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { authenticate } from '../../auth/authenticate.ts';
+import type { Credentials } from '../../auth/credentials.ts';
 import type { Identity } from '../../contract/identity.ts';
 import { assert, VelocityError } from '../../errors.ts';
+import type { RegistrySnapshot } from '../../resources/registry/snapshot.ts';
 import type { AppDeps } from '../app-deps.ts';
 
 const loopback = /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/;
@@ -10,26 +11,50 @@ const loopback = /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/;
 export function installAuthentication(app: FastifyInstance, deps: AppDeps): void {
   app.decorateRequest('identity', null);
   app.addHook('onRequest', (request, _reply, done) => {
-    const { access } = request.routeOptions.config;
+    const { access, operations } = request.routeOptions.config;
     try {
       if (access === 'loopback') requireLoopback(request);
       else if (access !== 'public' && !request.is404) {
-        const { authorization, 'x-api-key': apiKey } = request.headers;
-        request.identity = authenticate(
-          {
-            ...(authorization !== undefined && { authorization }),
-            ...(typeof apiKey === 'string' && { apiKey }),
-            remoteAddress: request.ip,
-          },
-          deps.registry.snapshot(),
-          deps.now(),
-        );
+        const snapshot = deps.registry.snapshot();
+        const schema = access === 'record' ? schemaAt(request, snapshot) : undefined;
+        const question = { snapshot, nowMs: deps.now(), schema, operations };
+        const found = deps.authenticator.authenticate(credentialsOf(request), question);
+        if (found instanceof Promise) {
+          found.then((identity) => {
+            request.identity = identity;
+            done();
+          }, done);
+          return;
+        }
+        request.identity = found;
       }
       done();
     } catch (error) {
       done(error as Error);
     }
   });
+}
+
+function credentialsOf({ headers, method, ip }: FastifyRequest): Credentials {
+  const { authorization, cookie, 'x-api-key': apiKey, 'x-csrf-token': csrfToken } = headers;
+  return {
+    authorization,
+    apiKey: single(apiKey),
+    cookie,
+    csrfToken: single(csrfToken),
+    method,
+    remoteAddress: ip,
+  };
+}
+
+function single(header: string | string[] | undefined): string | undefined {
+  return typeof header === 'string' ? header : undefined;
+}
+
+/** The schema that a request for records names, whoever may see it. */
+function schemaAt({ params }: FastifyRequest, snapshot: RegistrySnapshot) {
+  const { org, app, domain, object, version } = params as Record<string, string>;
+  return snapshot.schemas.get(`${org}/${app}/${domain}/${object}/${version}`);
 }
 
 export function identityOf(request: FastifyRequest): Identity {

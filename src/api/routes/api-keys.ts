@@ -5,6 +5,7 @@ import { issueKey, keyOwner, lockKey, revokeKey } from '../../auth/issue-key.ts'
 import type { ApiKey } from '../../contract/kinds.ts';
 import { apiVersion, channels } from '../../contract/names.ts';
 import { assert, VelocityError, validationError } from '../../errors.ts';
+import { organisationOf } from '../../resources/registry/organisation-of.ts';
 import { apiKeySecret } from '../../resources/secrets/secret-store.ts';
 import type { ResourceKey } from '../../resources/store.ts';
 import type { Transaction } from '../../store/pool.ts';
@@ -13,7 +14,6 @@ import type { KeyRequest } from '../platform/parse-key-request.ts';
 import { parseKeyRequest } from '../platform/parse-key-request.ts';
 import {
   decidePlatformAccess,
-  organisationOf,
   requireAdministration,
   requireNoEscalation,
 } from '../platform/platform-access.ts';

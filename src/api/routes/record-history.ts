@@ -7,11 +7,12 @@ import type { QueryParams } from '../request-params.ts';
 import { queryOf, requireKnownParams, singleParam } from '../request-params.ts';
 import { contextOf, item, schemaOf } from './records.ts';
 
+const config = { access: 'record', operations: ['history'] } as const;
 const params = new Set(['limit', 'cursor', 'revision']);
 
 /** The versions of one record, newest first. */
 export function addRecordHistoryRoute(app: FastifyInstance, deps: AppDeps): void {
-  app.get(`${item}/history`, { config: { access: 'record' } }, async (request, reply) => {
+  app.get(`${item}/history`, { config }, async (request, reply) => {
     const query = queryOf(request);
     requireKnownParams(query, params);
     const schema = schemaOf(deps, request);

@@ -50,10 +50,16 @@ const noParams = new Set<string>();
 /** Of a write without a body. */
 const emptyHash = createHash('sha256').digest();
 
-const access = { access: 'record' } as const;
+/** A request that may do several things is authenticated for the first, and authorised for each. */
+const creates = { access: 'record', operations: ['create', 'update'] } as const;
+const reads = { access: 'record', operations: ['read'] } as const;
+const updates = { access: 'record', operations: ['update'] } as const;
+const puts = { access: 'record', operations: ['update', 'create'] } as const;
+const deletes = { access: 'record', operations: ['delete'] } as const;
+const bulkWrites = { access: 'record', operations: ['create', 'update', 'delete'] } as const;
 
 export function addRecordRoutes(app: FastifyInstance, deps: AppDeps): void {
-  app.post(collection, { config: access }, async (request, reply) => {
+  app.post(collection, { config: creates }, async (request, reply) => {
     const query = queryOf(request);
     requireKnownParams(query, createParams);
     const onConflict = singleParam(query, 'onConflict');
@@ -67,7 +73,7 @@ export function addRecordRoutes(app: FastifyInstance, deps: AppDeps): void {
     return sendRecord(reply, schema, answer);
   });
 
-  app.get(collection, { config: access }, async (request, reply) => {
+  app.get(collection, { config: reads }, async (request, reply) => {
     const schema = schemaOf(deps, request);
     const page = await listRecords(
       contextOf(deps, request),
@@ -77,7 +83,7 @@ export function addRecordRoutes(app: FastifyInstance, deps: AppDeps): void {
     return sendPage(reply, page);
   });
 
-  app.post(`${collection}/query`, { config: access }, async (request, reply) => {
+  app.post(`${collection}/query`, { config: reads }, async (request, reply) => {
     requireKnownParams(queryOf(request), noParams);
     const schema = schemaOf(deps, request);
     const page = await listRecords(
@@ -89,7 +95,7 @@ export function addRecordRoutes(app: FastifyInstance, deps: AppDeps): void {
   });
 
   const bulkConfig = {
-    ...access,
+    ...bulkWrites,
     bodyTypes: [mediaTypes.json, mediaTypes.ndjson],
     parsesBody: true,
   };
@@ -117,7 +123,7 @@ export function addRecordRoutes(app: FastifyInstance, deps: AppDeps): void {
     },
   );
 
-  app.get(item, { config: access }, async (request, reply) => {
+  app.get(item, { config: reads }, async (request, reply) => {
     const query = queryOf(request);
     requireKnownParams(query, readParams);
     refuseAsOf(query);
@@ -136,7 +142,7 @@ export function addRecordRoutes(app: FastifyInstance, deps: AppDeps): void {
   });
 
   const patchConfig = {
-    ...access,
+    ...updates,
     bodyTypes: [mediaTypes.json, mediaTypes.mergePatch, mediaTypes.jsonPatch],
   };
   app.patch(item, { config: patchConfig }, async (request, reply) => {
@@ -153,7 +159,7 @@ export function addRecordRoutes(app: FastifyInstance, deps: AppDeps): void {
     return sendRecord(reply, schema, answer);
   });
 
-  app.put(item, { config: access }, async (request, reply) => {
+  app.put(item, { config: puts }, async (request, reply) => {
     requireKnownParams(queryOf(request), writeParams);
     const schema = schemaOf(deps, request);
     const answer = await putRecord(
@@ -166,7 +172,7 @@ export function addRecordRoutes(app: FastifyInstance, deps: AppDeps): void {
     return sendRecord(reply, schema, answer);
   });
 
-  app.delete(item, { config: access }, async (request, reply) => {
+  app.delete(item, { config: deletes }, async (request, reply) => {
     requireKnownParams(queryOf(request), writeParams);
     const schema = schemaOf(deps, request);
     const answer = await deleteRecord(

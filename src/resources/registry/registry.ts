@@ -1,15 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeyScope } from '../../contract/identity.ts';
-import type { AuthStrategy, SchemaDefinitionSpec } from '../../contract/kinds.ts';
+import type { SchemaDefinitionSpec } from '../../contract/kinds.ts';
 import { channels } from '../../contract/names.ts';
 import type { Observe } from '../../observe.ts';
 import type { CompiledSchema, RevisionRow } from '../../schema/compile.ts';
 import { compileSchema, schemaPath } from '../../schema/compile.ts';
 import { listen } from '../../store/listen.ts';
 import type { Pool } from '../../store/pool.ts';
+import { organisationOf } from './organisation-of.ts';
 import type { ServedScope } from './served-scope.ts';
 import { isServed, neededRows } from './served-scope.ts';
-import type { BindingEntry, DomainEntry, KeyEntry, RegistrySnapshot } from './snapshot.ts';
+import type {
+  BindingEntry,
+  DomainEntry,
+  KeyEntry,
+  RegistrySnapshot,
+  StrategyEntry,
+} from './snapshot.ts';
 import type { RegistryRows } from './sql/registry-rows.ts';
 import { readRegistryRows } from './sql/registry-rows.ts';
 
@@ -74,7 +81,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     const rows = { ...all, schemas: neededRows(all.schemas, options.serve) };
     const next = compileAll(rows, compiled);
     compiled = next;
-    snapshot = buildSnapshot(rows, next, options.serve);
+    snapshot = buildSnapshot(rows, next, { serve: options.serve, before: snapshot });
     confirmedAt = startedAt;
     loadMs = now() - startedAt;
     observe({
@@ -188,7 +195,7 @@ function pathOf(row: RevisionRow): string {
 function buildSnapshot(
   rows: RegistryRows,
   compiled: ReadonlyMap<string, Compiled>,
-  serve: ServedScope | undefined,
+  { serve, before }: { readonly serve: ServedScope | undefined; readonly before: RegistrySnapshot },
 ): RegistrySnapshot {
   const targets = new Map([...compiled].map(([path, { schema }]) => [path, schema]));
   const served = rows.schemas.filter((row) => isServed(serve, row)).map(pathOf);
@@ -200,13 +207,17 @@ function buildSnapshot(
     if (list === undefined) bindings.set(key, [entry]);
     else list.push(entry);
   }
+  const domains = new Map(rows.domains.map((row): [string, DomainEntry] => [row.namespace, row]));
+  const adminRoles = new Map(
+    rows.organisations.map((row): [string, readonly string[]] => [row.name, row.adminRoles]),
+  );
   return {
     schemas: new Map(served.map((path) => [path, targets.get(path)!])),
     targets,
     dropped: new Map(
       rows.dropped.filter((row) => isServed(serve, row)).map((row) => [schemaPath(row), row]),
     ),
-    domains: new Map(rows.domains.map((row): [string, DomainEntry] => [row.namespace, row])),
+    domains,
     bindings,
     keys: new Map(
       rows.keys.map((row): [string, KeyEntry] => [
@@ -226,15 +237,24 @@ function buildSnapshot(
       ]),
     ),
     strategies: new Map(
-      rows.strategies.map((row): [string, AuthStrategy] => [
-        `${row.metadata.namespace}/${row.metadata.name}`,
-        row,
-      ]),
+      rows.strategies.map(({ metadata: { namespace, name }, spec }) => {
+        const ref = `${namespace}/${name}`;
+        const organisation = organisationOf(namespace, { domains, adminRoles });
+        const entry = { ref, namespace, name, organisation, spec };
+        const known = before.strategies.get(ref);
+        return [ref, isSameStrategy(known, entry) ? known : entry] as const;
+      }),
     ),
-    adminRoles: new Map(
-      rows.organisations.map((row): [string, readonly string[]] => [row.name, row.adminRoles]),
-    ),
+    adminRoles,
   };
+}
+
+/** What is remembered of a strategy, tokens that it verified for example, stays with its object. */
+function isSameStrategy(
+  known: StrategyEntry | undefined,
+  entry: StrategyEntry,
+): known is StrategyEntry {
+  return known !== undefined && JSON.stringify(known) === JSON.stringify(entry);
 }
 
 function instant(time: string | null): number | undefined {

@@ -1,5 +1,5 @@
 import type { KeyScope } from '../../contract/identity.ts';
-import type { AuthStrategy, Domain } from '../../contract/kinds.ts';
+import type { AuthStrategySpec, Domain } from '../../contract/kinds.ts';
 import type { CompiledSchema } from '../../schema/compile.ts';
 
 export interface DomainEntry {
@@ -41,6 +41,16 @@ export interface KeyEntry {
   readonly revokedAt: number | undefined;
 }
 
+export interface StrategyEntry {
+  /** `{namespace}/{name}`. */
+  readonly ref: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** The only one in which the identities that it finds count; undefined: its namespace is nobody's. */
+  readonly organisation: string | undefined;
+  readonly spec: AuthStrategySpec;
+}
+
 /** What the API serves by: immutable, swapped as a whole, read without locks or awaits. */
 export interface RegistrySnapshot {
   /** By `{org}/{app}/{domain}/{object}/{version}`. */
@@ -55,7 +65,7 @@ export interface RegistrySnapshot {
   readonly bindings: ReadonlyMap<string, readonly BindingEntry[]>;
   /** By the hex SHA-256 of the plaintext. */
   readonly keys: ReadonlyMap<string, KeyEntry>;
-  /** By `{namespace}/{name}`. */
-  readonly strategies: ReadonlyMap<string, AuthStrategy>;
+  /** By `{namespace}/{name}`. One that has not changed is the same object from one snapshot to the next. */
+  readonly strategies: ReadonlyMap<string, StrategyEntry>;
   readonly adminRoles: ReadonlyMap<string, readonly string[]>;
 }

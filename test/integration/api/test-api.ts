@@ -5,6 +5,7 @@ import type { ActivityDeps } from '../../../src/activities/deps.ts';
 import { buildApp } from '../../../src/api/app.ts';
 import type { AppDeps } from '../../../src/api/app-deps.ts';
 import { recordDenial } from '../../../src/audit/record-denial.ts';
+import { createAuthenticator } from '../../../src/auth/authenticate.ts';
 import { ensureBootstrapKey } from '../../../src/auth/bootstrap-key.ts';
 import type { KeyOwner } from '../../../src/auth/issue-key.ts';
 import { issueKey } from '../../../src/auth/issue-key.ts';
@@ -59,6 +60,7 @@ export async function openTestApi(given?: TestDatabase): Promise<TestApi> {
   const deps: AppDeps = {
     records: { pipeline, pool, newId: uuidv7, cursorSecret: 'c'.repeat(32), now: Date.now },
     registry,
+    authenticator: createAuthenticator(),
     resources: openPostgresStore({ pool, connectionString: apiUrl }),
     pool,
     observer: { observe, metrics: createMetrics() },

@@ -104,6 +104,7 @@ function documentFor(actor: string, more: Partial<Identity> = {}): Record<string
     strategy: 'apikey',
     platformAdmin: false,
     keyScopes: undefined,
+    ...{ roles: [], attributes: {}, credential: { kind: 'apikey', id: 'test' } },
     ...more,
   };
   const input = { identity, snapshot, nowMs: 0, version: '1.2.3', administers: actor === 'dora' };

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import {
   decidePlatformAccess,
-  organisationOf,
   requireAdministration,
   requireNoEscalation,
 } from '../../../src/api/platform/platform-access.ts';
 import type { Identity } from '../../../src/contract/identity.ts';
 import type { VelocityError } from '../../../src/errors.ts';
+import { organisationOf } from '../../../src/resources/registry/organisation-of.ts';
 import type {
   BindingEntry,
   DomainEntry,
@@ -80,6 +80,7 @@ function caller(actor: string, more: Partial<Identity> = {}): Identity {
     strategy: 'apikey',
     platformAdmin: false,
     keyScopes: undefined,
+    ...{ roles: [], attributes: {}, credential: { kind: 'apikey', id: 'test' } },
     ...more,
   };
 }
