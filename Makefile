@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH):$(VELOCITY_CACHE)/bin
 DIR ?= samples
 ARGS ?=
 
-.PHONY: help dev demo test lint fmt bench clean packages temporal kubernetes
+.PHONY: help dev demo test lint fmt bench clean packages temporal kubernetes redis
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1	\2/' | expand -t 14
@@ -23,7 +23,7 @@ dev: packages temporal ## run everything on this machine, watching DIR (samples)
 demo: packages ## load real data into a running `make dev` and ask it questions
 	@node scripts/demo.ts $(ARGS)
 
-test: packages temporal kubernetes ## types, lint, generated files, house rules, then every test
+test: packages temporal kubernetes redis ## types, lint, generated files, house rules, then every test
 	@scripts/test.sh $(ARGS)
 
 lint: packages ## types, lint and format, changing nothing
@@ -48,3 +48,6 @@ temporal: packages
 
 kubernetes: packages
 	@scripts/setup.sh kubernetes
+
+redis: packages
+	@scripts/setup.sh redis

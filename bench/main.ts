@@ -125,6 +125,8 @@ async function startVelocity(
     env: {
       VELOCITY_DATABASE_URL: database.apiUrl,
       VELOCITY_PORT: String(port),
+      // One actor sends everything, as fast as it is answered.
+      VELOCITY_RATE_LIMIT: 'off',
       NODE_COMPILE_CACHE: join(database.folder, 'compiled'),
     },
     logFile: join(database.folder, 'velocity.log'),

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# setup.sh [packages] [temporal] [kubernetes]: installs what is missing, quickly when nothing is.
+# setup.sh [packages] [temporal] [kubernetes] [redis]: installs what is missing, quickly when nothing is.
 # Tools live outside the work tree, in ${VELOCITY_CACHE}/bin, so that a second clone finds them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -112,6 +112,11 @@ build_kubernetes() {
 export -f build_kubernetes
 export kubernetesVersion
 
+# For tests only; it comes with the system.
+install_redis() {
+  has redis-server || refuse 'redis-server is missing: install it (`apt-get install redis-server`); the tests revoke and count in it.'
+}
+
 wanted=("$@")
 [ ${#wanted[@]} -gt 0 ] || wanted=(packages temporal)
 for what in "${wanted[@]}"; do
@@ -119,6 +124,7 @@ for what in "${wanted[@]}"; do
     packages) install_packages ;;
     temporal) install_temporal ;;
     kubernetes) install_kubernetes ;;
-    *) refuse "there is nothing called $what to install; choose from: packages, temporal, kubernetes." ;;
+    redis) install_redis ;;
+    *) refuse "there is nothing called $what to install; choose from: packages, temporal, kubernetes, redis." ;;
   esac
 done

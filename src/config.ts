@@ -26,6 +26,9 @@ export interface Config {
   readonly cursorSecret: string;
   /** Where resources live. */
   readonly resources: ResourcesConfig;
+  /** Shared by all replicas: revocations and rate limits. Undefined: this process is alone. */
+  readonly redisUrl: string | undefined;
+  readonly rateLimits: RateLimitConfig;
   /** What the API serves: an application, or one domain of it. Undefined: everything. */
   readonly serve: ServeConfig | undefined;
   /** 32 bytes each: the first seals secrets, every one opens what it has sealed. */
@@ -34,6 +37,13 @@ export interface Config {
   readonly allowNone: boolean;
   /** Of the operator in a cluster; undefined: it judges nothing. */
   readonly webhook: WebhookConfig | undefined;
+}
+
+/** Requests a minute of each actor; undefined: not bounded. */
+export interface RateLimitConfig {
+  readonly actor: number | undefined;
+  /** Searches among them. */
+  readonly search: number | undefined;
 }
 
 export interface WebhookConfig {
@@ -89,6 +99,8 @@ export function environment(): Environment {
 const portMax = 65_535;
 /** A pipelined connection serves thousands of requests a second; more only add contention. */
 const poolSizeMax = 200;
+/** More in a minute is not a limit. */
+const rateMax = 10_000_000;
 const secretLengthMin = 32;
 const sealingKeyBytes = 32;
 
@@ -118,6 +130,13 @@ export function readConfig(env: Environment = environment()): Config {
       : [],
     allowNone: read('VELOCITY_AUTH_ALLOW_NONE', 'off', oneOf(['on', 'off'])) === 'on',
     webhook: readWebhook(env, problems),
+    redisUrl: env['VELOCITY_REDIS_URL']
+      ? read('VELOCITY_REDIS_URL', undefined, parseRedisUrl)
+      : undefined,
+    rateLimits: {
+      actor: read('VELOCITY_RATE_LIMIT', '1000', parseRate),
+      search: read('VELOCITY_SEARCH_RATE_LIMIT', '100', parseRate),
+    },
     serve: env['VELOCITY_SERVE'] ? read('VELOCITY_SERVE', undefined, parseServe) : undefined,
   };
   if (problems.length > 0) throw new ConfigError(problems);
@@ -203,6 +222,30 @@ function parsePostgresUrl(text: string): string {
     throw new Error(`starts with ${JSON.stringify(url.protocol)}; ${example}`);
   }
   return text;
+}
+
+/** Never repeats the text: it may carry a password. */
+function parseRedisUrl(text: string): string {
+  const example =
+    'wants redis://HOST:PORT/DATABASE, with USER:PASSWORD@ where needed, or rediss://';
+  if (!URL.canParse(text)) throw new Error(`is not a URL; ${example}`);
+  const url = new URL(text);
+  if (!['redis:', 'rediss:'].includes(url.protocol) || url.hostname === '') {
+    throw new Error(`is not the address of a Redis; ${example}`);
+  }
+  return text;
+}
+
+/** Requests a minute, or `off`: undefined. */
+function parseRate(text: string): number | undefined {
+  if (text === 'off') return undefined;
+  const rate = Number(text);
+  if (!/^\d+$/.test(text) || rate < 1 || rate > rateMax) {
+    throw new Error(
+      `is ${JSON.stringify(text)}; wants off, or requests a minute from 1 to ${rateMax}`,
+    );
+  }
+  return rate;
 }
 
 function parseAddress(text: string): string {

@@ -19,6 +19,10 @@ export type Observation =
   | { type: 'registry.failed'; cause: unknown }
   | { type: 'listen.connected'; channels: readonly string[] }
   | { type: 'listen.disconnected'; cause: unknown }
+  // Of Redis, once for each time that it goes or comes; and of telling it, or this process, what is revoked.
+  | { type: 'redis.connected' }
+  | { type: 'redis.lost'; cause: unknown }
+  | { type: 'revocations.failed'; cause: unknown }
   | { type: 'store.retried'; code: string; attempt: number }
   | { type: 'store.failed'; cause: unknown }
   | { type: 'watch.synced'; resources: number; ms: number }
@@ -92,12 +96,14 @@ function levelOf(observation: Observation): LogLine['level'] {
     case 'reconcile.failed':
     case 'registry.failed':
     case 'store.failed':
+    case 'revocations.failed':
     case 'certificates.failed':
     case 'deployments.failed':
       return 'error';
     case 'process.refused':
       return 'fatal';
     case 'listen.disconnected':
+    case 'redis.lost':
     case 'watch.disconnected':
     case 'workflow.start-failed':
     case 'schedules.failed':

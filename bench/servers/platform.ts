@@ -42,7 +42,8 @@ export async function startPlatform(): Promise<BenchPlatform> {
   scope.defer(() => temporal.stop());
   const adminKey = await ensureBootstrapKey(database.operatorUrl, { env: 'bench' });
   const port = await findFreePort();
-  const env = { VELOCITY_TEMPORAL_ADDRESS: temporal.address };
+  // One actor sends everything, as fast as it is answered.
+  const env = { VELOCITY_TEMPORAL_ADDRESS: temporal.address, VELOCITY_RATE_LIMIT: 'off' };
   const api = await startService({
     ...{ name: "Velocity's API", program: join(root, 'bin/velocity.mjs'), args: ['api'], port },
     env: { ...env, VELOCITY_DATABASE_URL: database.apiUrl, VELOCITY_PORT: String(port) },

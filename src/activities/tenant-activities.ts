@@ -5,6 +5,7 @@ import { identifyDomain } from '../resources/admission/tenancy.ts';
 import { concludeReady, letGo, refuseDeletion } from './conclude.ts';
 import type { ActivityDeps } from './deps.ts';
 import { findOfKind, gone } from './find-resource.ts';
+import { deleteApplication, projectApplication } from './sql/project-application.ts';
 import { deleteOrganisation, projectOrganisation } from './sql/project-organisation.ts';
 
 /** Names listed in a refusal; more would not fit a screen. */
@@ -33,6 +34,7 @@ export async function retireOrganisation(deps: ActivityDeps, ref: ResourceRef): 
 export async function provisionApplication(deps: ActivityDeps, ref: ResourceRef): Promise<Outcome> {
   const application = await findOfKind(deps.store, 'Application', ref);
   if (application === undefined) return gone;
+  await projectApplication(deps.pool, application);
   const { org } = application.spec;
   const message = `domains may be added in namespaces ${org}-${ref.name}-{domain}`;
   return concludeReady(deps, application, { reason: 'Provisioned', message });
@@ -48,6 +50,7 @@ export async function retireApplication(deps: ActivityDeps, ref: ResourceRef): P
       identity.application === application.metadata.name
     );
   });
+  if (domains.length === 0) await deleteApplication(deps.pool, application);
   return retireWithout(deps, application, domains);
 }
 

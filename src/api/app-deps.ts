@@ -1,5 +1,6 @@
 import type { Denial } from '../audit/record-denial.ts';
 import type { Authenticator } from '../auth/authenticate.ts';
+import type { Revocations } from '../auth/revocations.ts';
 import type { Observer } from '../observe.ts';
 import type { RecordsDeps } from '../records/request-context.ts';
 import type { DriftFigures } from '../resources/drift/find-drift.ts';
@@ -7,6 +8,7 @@ import type { Registry } from '../resources/registry/registry.ts';
 import type { SecretStore } from '../resources/secrets/secret-store.ts';
 import type { ResourceStore } from '../resources/store.ts';
 import type { Pool } from '../store/pool.ts';
+import type { RateLimits } from './plugins/rate-limits.ts';
 import type { PlanDecider } from './routes/schema-plans.ts';
 import type { WorkflowList } from './routes/workflows.ts';
 
@@ -26,6 +28,9 @@ export interface AppDeps {
   readonly randomBytes: (size: number) => Buffer;
   readonly drain: DrainState;
   readonly recordDenial: (denial: Denial) => Promise<void>;
+  readonly revocations: Revocations;
+  /** Absent: nobody is limited. */
+  readonly limits?: RateLimits | undefined;
   /** False when metrics have a port of their own. */
   readonly serveMetrics: boolean;
   /** Absent: this API knows no Temporal. */

@@ -5,6 +5,7 @@ import { answerByNewestRevision } from './fresh-schema.ts';
 import { collectAllowedMethods } from './plugins/allowed-methods.ts';
 import { installAuthentication } from './plugins/authentication.ts';
 import { answerClientError, installProblems, sendFrameworkProblem } from './plugins/problem.ts';
+import { installRateLimits } from './plugins/rate-limits.ts';
 import { bodyBytesMax, installRequestBody } from './plugins/request-body.ts';
 import { requestIdOf } from './plugins/request-id.ts';
 import { installRequestObservation } from './plugins/request-observation.ts';
@@ -20,6 +21,7 @@ import { addPlatformStatusRoutes } from './routes/platform-status.ts';
 import { addReconcileRoute } from './routes/reconcile-schema.ts';
 import { addRecordHistoryRoute } from './routes/record-history.ts';
 import { addRecordRoutes } from './routes/records.ts';
+import { addRevocationRoutes } from './routes/revocations.ts';
 import { addSchemaDriftRoutes } from './routes/schema-drift.ts';
 import { addSchemaPlanRoutes } from './routes/schema-plans.ts';
 import { addSchemaVersionRoutes } from './routes/schema-versions.ts';
@@ -52,6 +54,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
 
   installResponseHeaders(app, deps.drain);
   installAuthentication(app, deps);
+  installRateLimits(app, deps);
   installServerTiming(app, deps);
   installVersionHeaders(app, deps);
   installRequestBody(app);
@@ -64,6 +67,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   addDocsRoutes(app);
   addObjectRoutes(app, deps);
   addApiKeyRoutes(app, deps);
+  addRevocationRoutes(app, deps);
   addSecretRoutes(app, deps);
   addSchemaPlanRoutes(app, deps);
   addSchemaDriftRoutes(app, deps);

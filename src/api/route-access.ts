@@ -15,6 +15,8 @@ declare module 'fastify' {
     access?: RouteAccess;
     /** What a request for records may do to them: its strategy is that of the first that applies. */
     operations?: readonly Exclude<Operation, '*'>[];
+    /** Counts under this limit of its own as well. */
+    limit?: 'search';
     /** Media types of the body; JSON alone when absent. */
     bodyTypes?: readonly string[];
     /** The handler is given a function that parses the body, and calls it when it has room. */

@@ -1,5 +1,6 @@
 import type { Identity } from '../contract/identity.ts';
 import type { Pool } from '../store/pool.ts';
+import { auditEvent } from './audit-event.ts';
 
 export interface Denial {
   readonly identity: Identity;
@@ -25,24 +26,12 @@ const layers: Readonly<Record<string, string>> = {
 
 /** Writes a denial to the audit log, with the layer that denied. Resolves when it is kept. */
 export async function recordDenial(pool: Pool, denial: Denial): Promise<void> {
-  const { identity } = denial;
-  await pool.transaction(async (tx) => {
-    await tx.query({
-      name: 'audit.denial-context',
-      text: `select set_config('velocity.actor', $1, true), set_config('velocity.actor_type', $2, true),
-                    set_config('velocity.strategy', $3, true), set_config('velocity.request_id', $4, true)`,
-      values: [identity.actor, identity.actorType, identity.strategy, denial.requestId],
-    });
-    await tx.query({
-      name: 'audit.denial',
-      text: `select platform.audit_event($1::text, $2::text, null, $3::text, 'denied', $4::text, $5::jsonb)`,
-      values: [
-        identity.organisation,
-        denial.path ?? null,
-        'request',
-        layers[denial.code] ?? 'api',
-        JSON.stringify({ code: denial.code, request: denial.request }),
-      ],
-    });
-  });
+  const { identity, requestId, path, code, request } = denial;
+  await pool.transaction((tx) =>
+    auditEvent(tx, {
+      ...{ identity, requestId, path, operation: 'request', outcome: 'denied' },
+      layer: layers[code] ?? 'api',
+      payload: { code, request },
+    }),
+  );
 }

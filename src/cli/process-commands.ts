@@ -15,7 +15,10 @@ const settingsOfApi = `${settings}
   VELOCITY_HOST, VELOCITY_PORT where to listen (127.0.0.1, 8080)
   VELOCITY_POOL_SIZE           database connections (8)
   VELOCITY_PREPARE             off for PgBouncer before 1.21 (on)
-  VELOCITY_CURSOR_SECRET       signs cursors; the same for every replica`;
+  VELOCITY_CURSOR_SECRET       signs cursors; the same for every replica
+  VELOCITY_REDIS_URL           shared by replicas: revocations and rate limits
+  VELOCITY_RATE_LIMIT          requests a minute of each actor, 1000, or off
+  VELOCITY_SEARCH_RATE_LIMIT   searches among them, 100, or off`;
 
 const environment = 'VELOCITY_DATABASE_URL=postgres://';
 

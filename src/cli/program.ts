@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import type { Cli } from './cli.ts';
 import { apiKeyCommand } from './commands/api-key.ts';
 import { applyCommand } from './commands/apply.ts';
+import { authCommand } from './commands/auth.ts';
 import { completionCommand } from './commands/completion.ts';
 import { contextCommand } from './commands/context.ts';
 import { approveCommand, rejectCommand } from './commands/decide-plan.ts';
@@ -77,7 +78,14 @@ export function buildProgram(cli: Cli): Command {
     statusCommand(cli),
   );
   add(workWithRecords, queryCommand(cli), recordCommand(cli), loadCommand(cli));
-  add(control, apiKeyCommand(cli), grantCommand(cli), revokeCommand(cli), secretCommand(cli));
+  add(
+    control,
+    apiKeyCommand(cli),
+    authCommand(cli),
+    grantCommand(cli),
+    revokeCommand(cli),
+    secretCommand(cli),
+  );
   add(
     other,
     contextCommand(cli),

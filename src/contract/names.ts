@@ -57,13 +57,14 @@ export function requestedSignal(workflow: RequestedWorkflow): string {
 
 /**
  * Postgres NOTIFY channels. Resources: payload `kind/namespace/name`. Outbox: `namespace.table`.
- * Registry and requests for workflows: no payload.
+ * Registry, requests for workflows and revocations: no payload.
  */
 export const channels = {
   resources: 'velocity_resources',
   registry: 'velocity_registry',
   outbox: 'velocity_outbox',
   workflowRequests: 'velocity_workflow_requests',
+  revocations: 'velocity_revocations',
 } as const;
 
 /** Holds a resource until what it created is gone. */

@@ -4,13 +4,16 @@ import { parseArgs } from 'node:util';
 import { buildApp } from '../api/app.ts';
 import type { DrainState } from '../api/app-deps.ts';
 import { drainServer } from '../api/drain-server.ts';
+import { createFailModeAudit } from '../audit/note-fail-mode.ts';
 import { recordDenial } from '../audit/record-denial.ts';
 import { createAuthenticator } from '../auth/authenticate.ts';
 import { authenticateNobody } from '../auth/authenticate-nobody.ts';
+import { requireUnrevoked } from '../auth/require-unrevoked.ts';
 import type { Config } from '../config.ts';
 import { ConfigError, readConfig } from '../config.ts';
 import type { Metrics, Observe, Observer } from '../observe.ts';
 import { openObserver } from '../observe.ts';
+import { openRecordQuotas } from '../records/record-quotas.ts';
 import { sweepIdempotencyKeys } from '../records/sweep-idempotency-keys.ts';
 import type { DriftFigures } from '../resources/drift/find-drift.ts';
 import { watchDrift } from '../resources/drift/watch-drift.ts';
@@ -24,6 +27,7 @@ import { openPool } from '../store/pool.ts';
 import { proveApiRole } from '../store/prove-role.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { openResourceStore } from './resource-store.ts';
+import { openSharedState } from './shared-state.ts';
 import { onStopSignals } from './stop-signals.ts';
 import { createUuidSource } from './uuid-source.ts';
 import { createWorkflowAccess } from './workflow-access.ts';
@@ -88,6 +92,8 @@ async function serveApi({ config, observer, signal }: ApiOptions): Promise<void>
     ...{ pool, connectionString, observe, now: Date.now, serve: config.serve },
   });
   scope.defer(() => registry.close());
+  const shared = await openSharedState({ config, pool, observe, metrics });
+  scope.defer(shared.close);
   scope.defer(sweepIdempotencyKeys(pool, (cause) => observe({ type: 'store.failed', cause })));
 
   const newId = createUuidSource({ now: Date.now, randomFill: (bytes) => randomFillSync(bytes) });
@@ -108,13 +114,21 @@ async function serveApi({ config, observer, signal }: ApiOptions): Promise<void>
   const drift = watchDrift(pool, (cause) => observe({ type: 'store.failed', cause }));
   scope.defer(drift.stop);
 
+  const onError = (cause: unknown) => observe({ type: 'store.failed', cause });
+  const quotas = openRecordQuotas({ pool, now: Date.now, onError });
   const drain: DrainState = { phase: 'serving' };
   const app = buildApp({
-    records: { pipeline, pool, newId, cursorSecret: config.cursorSecret, now: Date.now },
+    records: { pipeline, pool, newId, cursorSecret: config.cursorSecret, now: Date.now, quotas },
     registry,
     authenticator: createAuthenticator({
       functions: { ...(config.allowNone && { none: authenticateNobody }) },
+      admit: requireUnrevoked(
+        shared.revocations,
+        createFailModeAudit({ pool, now: Date.now, onError }),
+      ),
     }),
+    revocations: shared.revocations,
+    limits: shared.limits,
     resources,
     secrets,
     pool,

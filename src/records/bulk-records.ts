@@ -12,6 +12,7 @@ import type { StoredAnswer } from './idempotent.ts';
 import { explainRefusal } from './refusal.ts';
 import type { RequestContext } from './request-context.ts';
 import { authorizeWrite, sessionOf } from './request-context.ts';
+import { requireRoom } from './require-room.ts';
 
 export interface BulkSummary {
   readonly created: number;
@@ -63,6 +64,11 @@ export async function bulkRecords(
     fallback: sessionOf(ctx, schema, access, others),
     accesses,
   };
+  const creates = operations.filter(({ op }) => op === 'create').length;
+  if (operations.some(({ op }) => op !== 'delete')) {
+    const earlier = await requireRoom(ctx, job.fallback, schema, creates);
+    if (earlier !== undefined) return replayOf(earlier);
+  }
   try {
     // One kind of operation in one transaction needs no decision in between: one round trip.
     const plain = options.atomic && ctx.idempotency === undefined && accesses.size === 1;

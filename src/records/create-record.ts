@@ -5,6 +5,7 @@ import { requireObject, validateNew } from './record-input.ts';
 import { explainRefusal } from './refusal.ts';
 import type { RecordAnswer, RequestContext } from './request-context.ts';
 import { authorizeWrite, sessionOf } from './request-context.ts';
+import { requireRoom } from './require-room.ts';
 import type { WrittenRow } from './sql/write-one.ts';
 import { insertRecord } from './sql/write-one.ts';
 
@@ -19,9 +20,12 @@ export async function createRecord(
   const values = validateNew(schema, access, requireObject(body));
   const { guarded, accesses } = guardedReferences(ctx, schema);
   const input = { schema, access, values, guarded, keep: keptAnswer(ctx) };
+  const session = sessionOf(ctx, schema, access, accesses);
+  const earlier = await requireRoom(ctx, session, schema, 1);
+  if (earlier !== undefined) return replay(earlier);
   const insert = insertRecord(input, options.id ?? ctx.deps.newId());
   try {
-    const outcome = await transactOnce(ctx, sessionOf(ctx, schema, access, accesses), [insert]);
+    const outcome = await transactOnce(ctx, session, [insert]);
     if (outcome.stored !== undefined) return replay(outcome.stored);
     return written(outcome.rows[0] as unknown as WrittenRow);
   } catch (error) {

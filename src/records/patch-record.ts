@@ -26,6 +26,7 @@ import {
 import { explainRefusal } from './refusal.ts';
 import type { RecordAnswer, RequestContext } from './request-context.ts';
 import { authorizeWrite, sessionOf } from './request-context.ts';
+import { requireRoom } from './require-room.ts';
 import type { WrittenRow } from './sql/write-one.ts';
 import { updateRecord } from './sql/write-one.ts';
 
@@ -56,6 +57,8 @@ export async function patchRecord(
   const expected = requireVersion(stated);
   const { guarded, accesses } = guardedReferences(ctx, schema);
   const session = sessionOf(ctx, schema, access, accesses);
+  const earlier = await requireRoom(ctx, session, schema, 0);
+  if (earlier !== undefined) return replay(earlier);
 
   let changes: RecordValues = patch;
   if (operations !== undefined || needsRecord(schema, patch)) {

@@ -19,6 +19,7 @@ import { requireObject, requireWritable, validateChanged } from './record-input.
 import { explainRefusal } from './refusal.ts';
 import type { RecordAnswer, RequestContext } from './request-context.ts';
 import { authorizeFor, authorizeWrite, sessionOf } from './request-context.ts';
+import { requireRoom } from './require-room.ts';
 import type { WrittenRow } from './sql/write-one.ts';
 import { updateRecord } from './sql/write-one.ts';
 
@@ -57,6 +58,8 @@ export async function putRecord(
   validateChanged(schema, access, current.values, changes);
   const { guarded, accesses } = guardedReferences(ctx, schema);
   const session = sessionOf(ctx, schema, access, accesses);
+  const earlier = await requireRoom(ctx, session, schema, 0);
+  if (earlier !== undefined) return replay(earlier);
   try {
     const input = { schema, access, values: changes, guarded, keep: keptAnswer(ctx) };
     const outcome = await transactOnce(ctx, session, [updateRecord(input, id, based.version)]);

@@ -10,6 +10,7 @@ import type { VersionStanding } from '../schema/version-standing.ts';
 import type { Pipeline } from '../store/pipeline.ts';
 import type { Pool } from '../store/pool.ts';
 import type { SessionContext } from '../store/statement.ts';
+import type { RecordQuotas } from './record-quotas.ts';
 
 export interface RecordsDeps {
   readonly pipeline: Pipeline;
@@ -17,6 +18,8 @@ export interface RecordsDeps {
   readonly pool: Pool;
   readonly newId: () => string;
   readonly cursorSecret: string;
+  /** Absent: nothing is bounded. */
+  readonly quotas?: RecordQuotas;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -149,5 +152,6 @@ export function sessionOf(
     grants: `{${grants}}`,
     reason: ctx.reason,
     ticketRef: ctx.ticketRef,
+    failMode: ctx.identity.failMode,
   };
 }

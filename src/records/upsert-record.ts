@@ -3,12 +3,13 @@ import { VelocityError } from '../errors.ts';
 import type { CompiledField, CompiledSchema } from '../schema/compile.ts';
 import { written } from './create-record.ts';
 import { guardedReferences } from './guarded-references.ts';
-import { keptAnswer, replay, transactOnce } from './idempotent.ts';
+import { findAnswer, keptAnswer, replay, transactOnce } from './idempotent.ts';
 import { findRecordBy } from './read-record.ts';
 import { requireObject, requireWritable, validateChanged, validateNew } from './record-input.ts';
 import { explainRefusal } from './refusal.ts';
 import type { RecordAnswer, RequestContext } from './request-context.ts';
 import { authorizeWrite, sessionOf } from './request-context.ts';
+import { requireRoom } from './require-room.ts';
 import type { WrittenRow } from './sql/write-one.ts';
 import { insertRecord, updateRecord } from './sql/write-one.ts';
 
@@ -37,19 +38,29 @@ export async function upsertRecord(
   const creating = sessionOf(ctx, schema, create, accesses);
   const updating = sessionOf(ctx, schema, update, accesses);
   const keep = keptAnswer(ctx);
+  const earlier = await requireRoom(ctx, updating, schema, 0);
+  if (earlier !== undefined) return replay(earlier);
+  // Without room for one more there may still be one to change.
+  const noRoom = await ctx.deps.quotas?.refusalOf(ctx.snapshot, schema, 1);
 
   try {
     for (let round = 0; round < roundsMax; round++) {
       const fresh = { schema, access: create, values, guarded, keep };
-      const inserted = await transactOnce(ctx, creating, [
-        insertRecord(fresh, ctx.deps.newId(), field),
-      ]);
-      if (inserted.stored !== undefined) return replay(inserted.stored);
-      const created = inserted.rows[0] as unknown as WrittenRow | undefined;
-      if (created !== undefined) return written(created);
+      if (noRoom === undefined) {
+        const inserted = await transactOnce(ctx, creating, [
+          insertRecord(fresh, ctx.deps.newId(), field),
+        ]);
+        if (inserted.stored !== undefined) return replay(inserted.stored);
+        const created = inserted.rows[0] as unknown as WrittenRow | undefined;
+        if (created !== undefined) return written(created);
+      }
 
       const current = await findRecordBy(ctx, updating, schema, field, values[field.name] ?? key);
-      if (current === undefined) throw takenValue(field);
+      if (current === undefined) {
+        const stored = noRoom && (await findAnswer(ctx, updating));
+        if (stored !== undefined) return replay(stored);
+        throw noRoom ?? takenValue(field);
+      }
       validateChanged(schema, update, current.values, changes);
       const changed = { schema, access: update, values: changes, guarded, keep };
       const outcome = await transactOnce(ctx, updating, [

@@ -14,7 +14,8 @@ const text = `
          set_config('velocity.request_id', $6, true),
          set_config('velocity.grants', $7, true),
          set_config('velocity.reason', $8, true),
-         set_config('velocity.ticket_ref', $9, true) offset 0) as c`;
+         set_config('velocity.ticket_ref', $9, true),
+         set_config('velocity.fail_mode', $10, true) offset 0) as c`;
 
 export function contextStatement(context: SessionContext): Statement {
   return {
@@ -30,6 +31,7 @@ export function contextStatement(context: SessionContext): Statement {
       context.grants,
       context.reason ?? '',
       context.ticketRef ?? '',
+      context.failMode ?? '',
     ],
   };
 }

@@ -18,6 +18,8 @@ export interface SessionContext {
   readonly grants: string;
   readonly reason?: string | undefined;
   readonly ticketRef?: string | undefined;
+  /** Whether the caller was let in although revocation could not be asked; for the audit. */
+  readonly failMode?: 'open' | undefined;
 }
 
 export interface QueryResult<Row = Record<string, unknown>> {

@@ -44,9 +44,30 @@ describe('configuration', () => {
       VELOCITY_PREPARE: 'yes',
       VELOCITY_POOL_SIZE: '0',
       VELOCITY_CURSOR_SECRET: 'short',
+      VELOCITY_REDIS_URL: 'http://:s3cret@localhost',
+      VELOCITY_RATE_LIMIT: '0',
+      VELOCITY_SEARCH_RATE_LIMIT: 'none',
     };
     expect(Object.keys(problemsOf(wrong)).sort()).toEqual(Object.keys(wrong).sort());
     expect(problemsOf({})).toEqual({ VELOCITY_DATABASE_URL: 'is required' });
+  });
+
+  it('bounds requests unless told not to, and shares nothing unless told where', () => {
+    expect(readConfig({ VELOCITY_DATABASE_URL: url })).toMatchObject({
+      redisUrl: undefined,
+      rateLimits: { actor: 1_000, search: 100 },
+    });
+    const redisUrl = 'rediss://velocity:s3cret@redis:6380/2';
+    const env = { VELOCITY_REDIS_URL: redisUrl, VELOCITY_RATE_LIMIT: 'off' };
+    expect(readConfig({ VELOCITY_DATABASE_URL: url, ...env })).toMatchObject({
+      redisUrl,
+      rateLimits: { actor: undefined, search: 100 },
+    });
+    const wrong = problemsOf({
+      VELOCITY_DATABASE_URL: url,
+      VELOCITY_REDIS_URL: 'redis//:s3cret@x',
+    });
+    expect(wrong['VELOCITY_REDIS_URL']).not.toContain('s3cret');
   });
 
   it('takes resources from Postgres unless a cluster is named', () => {

@@ -1,7 +1,7 @@
 import type { Organisation } from '../../contract/kinds.ts';
 import type { Transaction } from '../../store/pool.ts';
 
-/** The organisation as the API decides by it: who administers it. */
+/** The organisation as the API decides by it: who administers it, and its quotas. */
 export async function projectOrganisation(
   tx: Transaction,
   { metadata, spec }: Organisation,
@@ -9,12 +9,19 @@ export async function projectOrganisation(
   await tx.query({
     name: 'activities.project-organisation',
     text: `
-      insert into platform.organisations (name, admin_roles)
-      values ($1::text, $2::text[])
+      insert into platform.organisations (name, admin_roles, tenancy_mode, quotas)
+      values ($1::text, $2::text[], $3::text, $4::jsonb)
           on conflict (name) do update
-         set admin_roles = excluded.admin_roles
-       where organisations.admin_roles is distinct from excluded.admin_roles`,
-    values: [metadata.name, spec.adminRoles ?? []],
+         set admin_roles = excluded.admin_roles, tenancy_mode = excluded.tenancy_mode,
+             quotas = excluded.quotas
+       where (organisations.admin_roles, organisations.tenancy_mode, organisations.quotas)
+             is distinct from (excluded.admin_roles, excluded.tenancy_mode, excluded.quotas)`,
+    values: [
+      metadata.name,
+      spec.adminRoles ?? [],
+      spec.tenancyMode ?? 'single',
+      JSON.stringify(spec.resourceQuotas ?? {}),
+    ],
   });
 }
 

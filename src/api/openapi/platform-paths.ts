@@ -58,6 +58,7 @@ const reasonBody = {
 };
 const dryRun = { name: 'dryRun', in: 'query', schema: { type: 'boolean', default: false } };
 const namespaceParam = { name: 'namespace', in: 'query', schema: text };
+const organisationParam = { name: 'organisation', in: 'query', schema: text };
 const kindParam = path('kind', { type: 'string', examples: kinds.map(({ singular }) => singular) });
 
 const open: Record<string, JsonSchema> = {
@@ -113,6 +114,36 @@ const administration: Record<string, JsonSchema> = {
   '/api/platform/api-keys/{namespace}/{name}': {
     delete: operation('revokeApiKey', 'Revoke an API key', {
       parameters: [path('namespace'), path('name')],
+    }),
+  },
+  '/api/platform/revocations': {
+    get: operation('listRevocations', 'Actors, tokens and sessions that are refused at present', {
+      parameters: [organisationParam],
+    }),
+    post: operation('revoke', 'Refuse an actor, a token or a session from now on', {
+      requestBody: body({
+        type: 'object',
+        required: ['kind', 'id'],
+        properties: {
+          kind: { type: 'string', enum: ['actor', 'token', 'session'] },
+          id: text,
+          reason: text,
+          endsAt: { type: 'string', format: 'date-time' },
+          organisation: text,
+        },
+        additionalProperties: false,
+      }),
+      responses: { 201: json('The revocation.') },
+    }),
+  },
+  '/api/platform/revocations/{kind}/{id}': {
+    delete: operation('restore', 'Let an actor, a token or a session in again', {
+      parameters: [
+        path('kind', { type: 'string', enum: ['actor', 'token', 'session'] }),
+        path('id'),
+        organisationParam,
+      ],
+      responses: { 204: { description: 'Restored.' } },
     }),
   },
   '/api/platform/secrets/{namespace}/{name}/{key}': {

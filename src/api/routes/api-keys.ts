@@ -2,6 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { KeyOwner } from '../../auth/issue-key.ts';
 import { issueKey, keyOwner, lockKey, revokeKey } from '../../auth/issue-key.ts';
+import type { Revocation } from '../../auth/revocation.ts';
+import { keepRevocation } from '../../auth/sql/keep-revocation.ts';
 import type { ApiKey } from '../../contract/kinds.ts';
 import { apiVersion, channels } from '../../contract/names.ts';
 import { assert, VelocityError, validationError } from '../../errors.ts';
@@ -57,7 +59,13 @@ export function addApiKeyRoutes(app: FastifyInstance, deps: AppDeps): void {
     const access = decidePlatformAccess(identityOf(request), snapshot, deps.now());
     requireAdministration(access, snapshot, namespace);
     const resourceKey: ResourceKey = { kind: 'ApiKey', namespace, name };
-    const revoked = await deps.pool.transaction((tx) => revokeKey(tx, { namespace, name }));
+    const texts = await revokedTexts(deps, namespace, name);
+    let revoked = false as boolean;
+    await deps.revocations.revoke(texts, async (tx) => {
+      revoked = await revokeKey(tx, { namespace, name });
+      for (const text of texts)
+        await keepRevocation(tx, text, { by: access.actor, reason: undefined });
+    });
     const resource = (await deps.resources.find(resourceKey)) as ApiKey | undefined;
     if (!revoked && resource === undefined) throw missing(namespace, name);
     await deps.registry.refresh();
@@ -67,6 +75,24 @@ export function addApiKeyRoutes(app: FastifyInstance, deps: AppDeps): void {
     }
     return reply.code(204).send();
   });
+}
+
+/** Replicas read their registries anew within this time, and then know by themselves. */
+const registryKnowsMs = 24 * 3_600_000;
+
+/** Every text of the key, for replicas whose registries have not heard of it yet. */
+async function revokedTexts(
+  { registry, now }: AppDeps,
+  namespace: string,
+  name: string,
+): Promise<Revocation[]> {
+  await registry.refresh();
+  return [...registry.snapshot().keys]
+    .filter(([, key]) => key.namespace === namespace && key.name === name)
+    .map(([id, { organisation, expiresAt }]) => ({
+      ...{ organisation, kind: 'key', id },
+      endsAt: Math.min(expiresAt ?? Number.POSITIVE_INFINITY, now() + registryKnowsMs),
+    }));
 }
 
 /** The ApiKey resource behind the key: the one that a manifest asked for, or a new one. */

@@ -19,7 +19,7 @@ import { schemaLifecycle } from './lifecycle.ts';
 import { namespaceCollisions, tableCollisions } from './namespace-collisions.ts';
 import { namespaceOfParents, resourceNames } from './namespaces.ts';
 import { schemaPartitioning } from './partitioning.ts';
-import { applicationQuota, schemaQuotas } from './quotas.ts';
+import { applicationQuota, schemaQuotas, unboundedRecords } from './quotas.ts';
 import { referencesBeforeDomain, resourceReferences } from './resource-references.ts';
 import { archiveRetention, regulationRetention } from './retention.ts';
 import { roleNames, rolesWithoutGrants } from './roles.ts';
@@ -45,8 +45,8 @@ const placement: readonly Rule<Resource>[] = [
 ];
 
 const rules: { readonly [K in Kind]: readonly Rule<ResourceOf<K>>[] } = {
-  Organisation: [namespaceCollisions],
-  Application: [applicationQuota],
+  Organisation: [namespaceCollisions, unboundedRecords],
+  Application: [applicationQuota, unboundedRecords],
   Domain: [namespaceCollisions, referencesBeforeDomain, domainRoles],
   SchemaDefinition: [
     tableCollisions,

@@ -1,6 +1,11 @@
-import type { Application, ResourceQuotas, SchemaDefinition } from '../../contract/kinds.ts';
+import type {
+  Application,
+  Organisation,
+  ResourceQuotas,
+  SchemaDefinition,
+} from '../../contract/kinds.ts';
 import type { Finding } from './finding.ts';
-import { at, refuse } from './finding.ts';
+import { at, refuse, warn } from './finding.ts';
 import { domainOf, identifyDomain, organisationOf } from './tenancy.ts';
 import type { AdmissionView } from './view.ts';
 
@@ -17,6 +22,20 @@ export function* applicationQuota(
   const message = `Organisation "${org}" would have ${count} applications; its quota is ${max}.`;
   const hint = 'Delete an application or raise maxApplications of the organisation.';
   yield refuse(at('metadata', 'name'), 'quota', message, hint);
+}
+
+/** What records take is bounded where tenants share the organisation; elsewhere it is only told. */
+export function* unboundedRecords(
+  { kind, metadata, spec }: Organisation | Application,
+  view: AdmissionView,
+): Iterable<Finding> {
+  const { maxRecordsPerSchema, maxStorageGb } = spec.resourceQuotas ?? {};
+  if (maxRecordsPerSchema === undefined && maxStorageGb === undefined) return;
+  const org = 'org' in spec ? spec.org : metadata.name;
+  if (view.find('Organisation', org, org)?.spec.tenancyMode === 'multi-tenant') return;
+  yield warn(
+    `${kind} "${metadata.name}" bounds records or storage, which counts only where its organisation has tenancyMode: multi-tenant.`,
+  );
 }
 
 interface Quota {

@@ -8,6 +8,7 @@ import { compileSchema, schemaPath } from '../../schema/compile.ts';
 import { listen } from '../../store/listen.ts';
 import type { Pool } from '../../store/pool.ts';
 import { organisationOf } from './organisation-of.ts';
+import { requestQuotas } from './quotas.ts';
 import type { ServedScope } from './served-scope.ts';
 import { isServed, neededRows } from './served-scope.ts';
 import type {
@@ -56,6 +57,7 @@ export const emptySnapshot: RegistrySnapshot = {
   keys: new Map(),
   strategies: new Map(),
   adminRoles: new Map(),
+  quotas: new Map(),
 };
 
 /**
@@ -246,6 +248,7 @@ function buildSnapshot(
       }),
     ),
     adminRoles,
+    quotas: requestQuotas(rows),
   };
 }
 

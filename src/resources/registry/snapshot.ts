@@ -1,6 +1,7 @@
 import type { KeyScope } from '../../contract/identity.ts';
 import type { AuthStrategySpec, Domain } from '../../contract/kinds.ts';
 import type { CompiledSchema } from '../../schema/compile.ts';
+import type { RequestQuotas } from './quotas.ts';
 
 export interface DomainEntry {
   readonly organisation: string;
@@ -68,4 +69,6 @@ export interface RegistrySnapshot {
   /** By `{namespace}/{name}`. One that has not changed is the same object from one snapshot to the next. */
   readonly strategies: ReadonlyMap<string, StrategyEntry>;
   readonly adminRoles: ReadonlyMap<string, readonly string[]>;
+  /** By `{organisation}` and by `{organisation}/{application}`, where there is one. */
+  readonly quotas: ReadonlyMap<string, RequestQuotas>;
 }

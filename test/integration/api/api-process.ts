@@ -14,10 +14,13 @@ export interface ApiProcess {
   kill(signal: 'SIGTERM' | 'SIGKILL'): void;
 }
 
-/** `velocity api` as its users run it, on a port of its own; resolves once it listens or has ended. */
+/**
+ * `velocity api` as its users run it, on a port of its own; resolves once it listens or has ended. Rates
+ * are limited only where a test says so: others send as much as they can.
+ */
 export async function spawnApi(env: Record<string, string>): Promise<ApiProcess> {
   const child = spawn(process.execPath, [mainFile, 'api'], {
-    env: { ...process.env, VELOCITY_PORT: '0', ...env },
+    env: { ...process.env, VELOCITY_PORT: '0', VELOCITY_RATE_LIMIT: 'off', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const log: Record<string, unknown>[] = [];

@@ -4,13 +4,17 @@ import { v7 as uuidv7 } from 'uuid';
 import type { ActivityDeps } from '../../../src/activities/deps.ts';
 import { buildApp } from '../../../src/api/app.ts';
 import type { AppDeps } from '../../../src/api/app-deps.ts';
+import { createFailModeAudit } from '../../../src/audit/note-fail-mode.ts';
 import { recordDenial } from '../../../src/audit/record-denial.ts';
 import { createAuthenticator } from '../../../src/auth/authenticate.ts';
 import { ensureBootstrapKey } from '../../../src/auth/bootstrap-key.ts';
 import type { KeyOwner } from '../../../src/auth/issue-key.ts';
 import { issueKey } from '../../../src/auth/issue-key.ts';
+import { requireUnrevoked } from '../../../src/auth/require-unrevoked.ts';
+import { openRevocations } from '../../../src/auth/revocations.ts';
 import type { Observation } from '../../../src/observe.ts';
 import { createMetrics } from '../../../src/observe.ts';
+import { openRecordQuotas } from '../../../src/records/record-quotas.ts';
 import { openPostgresStore } from '../../../src/resources/postgres/postgres-store.ts';
 import { openRegistry } from '../../../src/resources/registry/registry.ts';
 import { createListenTo } from '../../../src/store/listen.ts';
@@ -57,10 +61,20 @@ export async function openTestApi(given?: TestDatabase): Promise<TestApi> {
   const observed: Observation[] = [];
   const observe = (observation: Observation) => void observed.push(observation);
   const registry = await openRegistry({ pool, connectionString: apiUrl, observe, now: Date.now });
+  const revocations = await openRevocations({
+    ...{ pool, connectionString: apiUrl, observe, now: Date.now },
+  });
+  const onError = (cause: unknown) => observe({ type: 'store.failed', cause });
   const deps: AppDeps = {
-    records: { pipeline, pool, newId: uuidv7, cursorSecret: 'c'.repeat(32), now: Date.now },
+    records: {
+      ...{ pipeline, pool, newId: uuidv7, cursorSecret: 'c'.repeat(32), now: Date.now },
+      quotas: openRecordQuotas({ pool, now: Date.now, onError }),
+    },
+    revocations,
     registry,
-    authenticator: createAuthenticator(),
+    authenticator: createAuthenticator({
+      admit: requireUnrevoked(revocations, createFailModeAudit({ pool, now: Date.now, onError })),
+    }),
     resources: openPostgresStore({ pool, connectionString: apiUrl }),
     pool,
     observer: { observe, metrics: createMetrics() },
@@ -121,6 +135,7 @@ export async function openTestApi(given?: TestDatabase): Promise<TestApi> {
     close: async () => {
       await app.close();
       await registry.close();
+      await revocations.close();
       await Promise.all([pipeline.close(), pool.close(), operator.close()]);
       await database.drop();
     },

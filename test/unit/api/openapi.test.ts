@@ -94,6 +94,7 @@ const snapshot: RegistrySnapshot = {
   keys: new Map(),
   strategies: new Map(),
   adminRoles: new Map([['acme', ['org-admin']]]),
+  quotas: new Map(),
 };
 
 function documentFor(actor: string, more: Partial<Identity> = {}): Record<string, never> {

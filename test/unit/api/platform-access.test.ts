@@ -55,6 +55,7 @@ function snapshotWith(bindings: Record<string, Partial<BindingEntry>[]>): Regist
     ),
     keys: new Map(),
     strategies: new Map(),
+    quotas: new Map(),
     adminRoles: new Map([
       ['acme', ['org-admin']],
       ['acme-labs', ['org-admin']],

@@ -120,7 +120,7 @@ describe('help', () => {
         ...['schema validate', 'query', 'record create', 'record get', 'record update'],
         ...['record delete', 'load', 'api-key create', 'api-key list', 'api-key revoke', 'grant'],
         ...['revoke', 'context list', 'context use', 'context set', 'context show', 'status'],
-        ...['version', 'completion'],
+        ...['auth revoke', 'auth restore', 'auth revocations', 'version', 'completion'],
       ]),
     );
   });

@@ -1,5 +1,9 @@
 import type { KeyScope } from '../../../contract/identity.ts';
-import type { AuthStrategy, SchemaDefinitionSpec } from '../../../contract/kinds.ts';
+import type {
+  AuthStrategy,
+  ResourceQuotas,
+  SchemaDefinitionSpec,
+} from '../../../contract/kinds.ts';
 import type { RevisionRow } from '../../../schema/compile.ts';
 import type { Pool } from '../../../store/pool.ts';
 import type { DomainEntry } from '../snapshot.ts';
@@ -41,6 +45,13 @@ export interface RegistryRows {
   readonly organisations: readonly {
     readonly name: string;
     readonly adminRoles: readonly string[];
+    readonly tenancyMode: string;
+    readonly quotas: ResourceQuotas;
+  }[];
+  readonly applications: readonly {
+    readonly organisation: string;
+    readonly name: string;
+    readonly quotas: ResourceQuotas;
   }[];
 }
 
@@ -143,4 +154,8 @@ const headsSql = `
              json_build_object('namespace', namespace, 'name', name) as metadata, spec
         from platform.auth_strategies order by namespace, name limit ${rowsMax}) as x) as strategies,
       (select coalesce(json_agg(x), '[]') from (
-        select name, admin_roles as "adminRoles" from platform.organisations order by name limit ${rowsMax}) as x) as organisations`;
+        select name, admin_roles as "adminRoles", tenancy_mode as "tenancyMode", quotas
+        from platform.organisations order by name limit ${rowsMax}) as x) as organisations,
+      (select coalesce(json_agg(x), '[]') from (
+        select organisation, name, quotas
+        from platform.applications order by organisation, name limit ${rowsMax}) as x) as applications`;

@@ -1,0 +1,1 @@
+export const revocationsPath = '/api/platform/revocations';
