@@ -9,6 +9,13 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
+/**
+ * How whoever works behind requests gives way to them on a machine they share: `nice` leaves it a share
+ * of a busy core, `idle` (Linux) only what nobody else wants.
+ */
+export const yieldings = ['nice', 'idle'] as const;
+export type Yielding = (typeof yieldings)[number];
+
 export interface Config {
   /** Logs in as the process's own role: velocity_api or velocity_operator. */
   readonly databaseUrl: string;
@@ -22,6 +29,7 @@ export interface Config {
   /** Named statements; off for PgBouncer before 1.21. */
   readonly prepare: boolean;
   readonly poolSize: number;
+  readonly yielding: Yielding;
   /** Signs cursors; every replica needs the same one. */
   readonly cursorSecret: string;
   /** Where resources live. */
@@ -121,6 +129,7 @@ export function readConfig(env: Environment = environment()): Config {
     logLevel: read('VELOCITY_LOG_LEVEL', 'info', oneOf(logLevels)) ?? 'info',
     prepare: read('VELOCITY_PREPARE', 'on', oneOf(['on', 'off'])) === 'on',
     poolSize: read('VELOCITY_POOL_SIZE', '6', integerBetween(1, poolSizeMax)) ?? 1,
+    yielding: read('VELOCITY_YIELD', 'nice', oneOf(yieldings)) ?? 'nice',
     cursorSecret: env['VELOCITY_CURSOR_SECRET']
       ? (read('VELOCITY_CURSOR_SECRET', undefined, parseSecret) ?? '')
       : deriveCursorSecret(databaseUrl),
@@ -141,6 +150,14 @@ export function readConfig(env: Environment = environment()): Config {
   };
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
+}
+
+/** For `velocity dev`, whose processes read the rest themselves. */
+export function readYielding(env: Environment = environment()): Yielding {
+  const problems: ConfigProblem[] = [];
+  const yielding = reader(env, problems)('VELOCITY_YIELD', 'nice', oneOf(yieldings));
+  if (problems.length > 0) throw new ConfigError(problems);
+  return yielding ?? 'nice';
 }
 
 function readResources(env: Environment, problems: ConfigProblem[]): ResourcesConfig {

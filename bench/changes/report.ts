@@ -78,7 +78,8 @@ export function formatChanges(report: ChangesReport): string {
     '',
     `${report.machine}; ${count(report.records)} records; ${report.ratePerS} requests a second, each timed from the moment it was due;`,
     `${count(result.samples.length)} requests, ${count(result.writes.length)} of them writes, in ${report.minutes.toFixed(1)} min. API, worker, operator, Temporal, Postgres and`,
-    `the traffic share the machine. p99 before and during a change are medians of ${windows} windows.`,
+    `the traffic share the machine; worker, operator and Temporal have VELOCITY_YIELD=idle. p99 before and`,
+    `during a change are medians of ${windows} windows.`,
     '',
     ...table(
       [

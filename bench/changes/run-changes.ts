@@ -66,6 +66,8 @@ export interface ChangesResult {
 const strategy = 'keys';
 const object = 'item';
 const servedWithinMs = 10_000;
+/** After an undoing, whose last work is not the next change's. */
+const settleMs = 1_000;
 
 /**
  * Makes an organisation with a table of records, starts traffic over it and applies the changes one
@@ -148,7 +150,10 @@ export async function runChanges(
     let first: { readonly class: string | undefined; readonly tookMs: number } | undefined;
     const origin = state;
     while (during.length < windows) {
-      if (during.length > 0) await apply(undone(origin, change));
+      if (during.length > 0) {
+        await apply(undone(origin, change));
+        await sleep(settleMs);
+      }
       const from = epoch();
       const applied = await apply(changed(origin, change));
       const tookMs = epoch() - from;

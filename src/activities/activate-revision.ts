@@ -61,10 +61,10 @@ export async function activateRevision(
     await setPlanState(tx, { ref, planHash, state: 'applied' });
     const made = { namespace, name, version, generation, spec, planHash, ...place };
     const revision = await insertRevision(tx, made);
-    // Everybody waits from the first of these to the commit, so they are one round trip and the last.
+    // Everybody waits from the first of these to the commit, so they are one round trip, which commits.
     const isLast = ({ mode }: PlanStep): boolean => active === undefined || mode === 'swap';
     const last = plan.steps.filter(isLast).map(({ sql }) => sql);
-    if (last.length > 0) await tx.query({ text: last.join(';\n') });
+    if (last.length > 0) await tx.queryAndCommit(last.join(';\n'));
     return revision;
   });
   if (revision === undefined) return changedMeanwhile;

@@ -1,7 +1,6 @@
 import type { ResourceRef } from '../contract/names.ts';
 import { findRepair } from '../resources/drift/repair-requests.ts';
 import type { PlanStep } from '../schema/plan-step.ts';
-import type { Transaction } from '../store/pool.ts';
 import { buildIndex, unfitData } from './build-index.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { Job } from './durable.ts';
@@ -55,10 +54,8 @@ async function applyTogether(
   signal?: AbortSignal,
 ): Promise<void> {
   if (steps.length === 0) return;
-  const apply = async (tx: Transaction): Promise<void> => {
-    for (const { sql } of steps) await tx.query({ text: sql });
-  };
-  await runDdl(deps, apply, signal);
+  const sql = steps.map((step) => step.sql).join(';\n');
+  await runDdl(deps, (tx) => tx.queryAndCommit(sql), signal);
 }
 
 /** Counting ends at a thousand. */

@@ -40,7 +40,7 @@ export async function buildIndex(
       sql: `${create} ${quoteIdentifier(name)} on ${on}`,
     });
     const attach = `alter index ${parent} attach partition ${child}`;
-    await runDdl(deps, async (tx) => void (await tx.query({ text: attach })), signal);
+    await runDdl(deps, (tx) => tx.queryAndCommit(attach), signal);
   }
   // The table's index becomes valid with the last of its partitions'.
   await requireValid(deps, of);

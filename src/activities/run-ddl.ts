@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sqlState } from '../store/database-error.ts';
-import type { Transaction } from '../store/pool.ts';
+import type { OpenTransaction } from '../store/pool.ts';
 import type { ActivityDeps } from './deps.ts';
 
 /** DDL that waits for a lock makes everyone behind it wait too: it gives up after this. */
@@ -29,7 +29,7 @@ const inTheWay: ReadonlySet<string | undefined> = new Set(['55P03', '40P01', '40
  */
 export async function runDdl<T>(
   { pool, random }: Pick<ActivityDeps, 'pool' | 'random'>,
-  work: (tx: Transaction) => Promise<T>,
+  work: (tx: OpenTransaction) => Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
   for (let tries = 1; ; tries++) {

@@ -13,12 +13,15 @@ Environment (defaults in brackets; the database is required):
 
 const settingsOfApi = `${settings}
   VELOCITY_HOST, VELOCITY_PORT where to listen (127.0.0.1, 8080)
-  VELOCITY_POOL_SIZE           database connections (8)
+  VELOCITY_POOL_SIZE           database connections (6)
   VELOCITY_PREPARE             off for PgBouncer before 1.21 (on)
   VELOCITY_CURSOR_SECRET       signs cursors; the same for every replica
   VELOCITY_REDIS_URL           shared by replicas: revocations and rate limits
   VELOCITY_RATE_LIMIT          requests a minute of each actor, 1000, or off
   VELOCITY_SEARCH_RATE_LIMIT   searches among them, 100, or off`;
+
+const settingsBehind = `${settings}
+  VELOCITY_YIELD               to requests on the same machine: nice, or idle (nice)`;
 
 const environment = 'VELOCITY_DATABASE_URL=postgres://';
 
@@ -27,8 +30,8 @@ const explanations: Record<ProcessName, string> = {
   dev: `\nIts options: velocity dev --help\n${example('velocity dev samples/flights')}`,
   migrate: `\nIts options: velocity migrate --help\n${example('velocity migrate --help')}`,
   api: `${settingsOfApi}\n${example(`${environment}velocity_api:…@db/velocity velocity api`)}`,
-  worker: `${settings}\n${example(`${environment}velocity_operator:…@db/velocity velocity worker`)}`,
-  operator: `${settings}\n${example(`${environment}velocity_operator:…@db/velocity velocity operator`)}`,
+  worker: `${settingsBehind}\n${example(`${environment}velocity_operator:…@db/velocity velocity worker`)}`,
+  operator: `${settingsBehind}\n${example(`${environment}velocity_operator:…@db/velocity velocity operator`)}`,
 };
 
 /**

@@ -26,9 +26,9 @@ const leadershipTiming = { renewEveryMs: 5_000, retryMs: 2_000 };
 
 /** `velocity operator`: watches resources and starts their workflows until SIGTERM. */
 export async function run(argv: string[]): Promise<number> {
-  yieldToRequests();
   parseArgs({ args: argv, options: {} });
   const config = readConfig();
+  yieldToRequests(config.yielding);
   const { observe, metrics, flush } = openObserver({
     process: 'operator',
     logLevel: config.logLevel,

@@ -54,7 +54,7 @@ const reconnectLastMs = 5_000;
 
 /** `velocity worker [--queues control,kubernetes]`: runs workflows and activities until SIGTERM. */
 export async function run(argv: string[]): Promise<number> {
-  yieldToRequests();
+  yieldToRequests(readConfig().yielding);
   const queues = parseQueues(argv);
   if (queues instanceof Error) {
     process.stderr.write(`velocity worker: ${queues.message}\n`);

@@ -18,10 +18,18 @@ export interface Transaction {
   query<Row = Record<string, unknown>>(statement: Statement): Promise<QueryResult<Row>>;
 }
 
+export interface OpenTransaction extends Transaction {
+  /**
+   * Runs `text`, statements without parameters, and commits, in one round trip: locks that they take are
+   * not held while the answer travels and this process finds a core. Nothing may follow it.
+   */
+  queryAndCommit(text: string): Promise<void>;
+}
+
 /** Connections used one request at a time. Every error that has a code of ours carries it. */
 export interface Pool extends Transaction {
   /** Commits what `work` did, or rolls all of it back. Nothing in `work` may use another connection. */
-  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+  transaction<T>(work: (tx: OpenTransaction) => Promise<T>): Promise<T>;
   figures(): { readonly total: number; readonly idle: number; readonly waiting: number };
   close(): Promise<void>;
 }
@@ -85,14 +93,19 @@ export function openPool(options: PoolOptions): Pool {
         }
       });
     },
-    async transaction<T>(work: (tx: Transaction) => Promise<T>) {
+    async transaction<T>(work: (tx: OpenTransaction) => Promise<T>) {
       const client = await withRetries(begin);
       let broken = false;
+      let isCommitted = false;
       try {
-        const outcome = await work({ query: (statement) => run(client, statement) });
-        const committed = await client.query('commit');
-        if (committed.command !== 'COMMIT')
-          throw new Error('the database rolled the transaction back');
+        const outcome = await work({
+          query: (statement) => run(client, statement),
+          queryAndCommit: async (text) => {
+            await commit(client, text);
+            isCommitted = true;
+          },
+        });
+        if (!isCommitted) await commit(client);
         return outcome;
       } catch (error) {
         broken = await client.query('rollback').then(
@@ -108,6 +121,13 @@ export function openPool(options: PoolOptions): Pool {
     figures: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     close: () => pool.end(),
   };
+}
+
+async function commit(client: pg.PoolClient, before?: string): Promise<void> {
+  const answered = await client.query(before === undefined ? 'commit' : `${before};\ncommit`);
+  // One result a statement, as pg answers several.
+  const { command } = [answered].flat().at(-1) as pg.QueryResult;
+  if (command !== 'COMMIT') throw new Error('the database rolled the transaction back');
 }
 
 /** A connection that dies in mid transaction tells it by the next query; the event is no news. */

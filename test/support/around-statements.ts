@@ -1,4 +1,4 @@
-import type { Pool, Transaction } from '../../src/store/pool.ts';
+import type { OpenTransaction, Pool } from '../../src/store/pool.ts';
 
 type Around = <T>(statement: () => Promise<T>) => Promise<T>;
 
@@ -7,12 +7,19 @@ export function aroundStatements(pool: Pool, around: Around): Pool {
   return {
     ...pool,
     query: (statement) => around(() => pool.query(statement)),
-    async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    async transaction<T>(work: (tx: OpenTransaction) => Promise<T>): Promise<T> {
       const committed = Promise.withResolvers<void>();
       const outcome = await pool.transaction(async (tx) => {
-        const done = await work({ query: (statement) => around(() => tx.query(statement)) });
+        let isCommitted = false;
+        const done = await work({
+          query: (statement) => around(() => tx.query(statement)),
+          queryAndCommit: (text) => {
+            isCommitted = true;
+            return around(() => tx.queryAndCommit(text));
+          },
+        });
         // Begins now, with the last thing done before the commit, and ends with it.
-        void around(() => committed.promise);
+        if (!isCommitted) void around(() => committed.promise);
         return done;
       });
       committed.resolve();

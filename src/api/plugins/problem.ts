@@ -131,12 +131,17 @@ function toExpected(thrown: unknown, requestId: string, observe: Observe): Veloc
 /** For bytes that are not HTTP: there is no request yet, so the answer is written by hand. */
 export function answerClientError(error: Error, socket: Socket, newId: () => string): void {
   const { code } = error as NodeJS.ErrnoException;
-  if (code === 'ECONNRESET' || !socket.writable) {
+  const isLate = code === 'ERR_HTTP_REQUEST_TIMEOUT';
+  // Who has connected ahead and asked nothing yet must not take an answer for that to its first request.
+  if (code === 'ECONNRESET' || !socket.writable || (isLate && socket.bytesRead === 0)) {
     socket.destroy();
     return;
   }
   const requestId = newId();
-  const refusal = new VelocityError('BAD_REQUEST', 'The request is not well-formed HTTP.');
+  const refusal = new VelocityError(
+    'BAD_REQUEST',
+    isLate ? 'The request did not arrive in time.' : 'The request is not well-formed HTTP.',
+  );
   const body = describeProblem(refusal, requestId, '/');
   socket.end(
     [

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readYielding } from '../../config.ts';
 import type { DevContext } from './dev-context.ts';
 import type { DevDatabase } from './start-database.ts';
 import { startDatabase } from './start-database.ts';
@@ -52,6 +53,7 @@ async function startTemporal(
         databaseFile: folder.temporal,
         searchAttributes,
         logFile: join(folder.logs, 'temporal.log'),
+        yielding: readYielding(),
       }),
     ),
   );

@@ -4,8 +4,9 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import type { Yielding } from '../../config.ts';
 import { environment } from '../../config.ts';
-import { backgroundPriority } from '../yield-to-requests.ts';
+import { yieldingCommand } from '../yield-to-requests.ts';
 import { choosePort } from './ports.ts';
 import type { OnSpawn, ProcessIdentity, StopStep } from './process-identity.ts';
 import { findProcess, stopProcess } from './process-identity.ts';
@@ -30,6 +31,7 @@ export interface TemporalServerOptions {
   readonly databaseFile?: string;
   readonly searchAttributes?: Readonly<Record<string, string>>;
   readonly logFile: string;
+  readonly yielding?: Yielding;
   /** Told at once, before the server is ready: a run that is killed meanwhile leaves a trace. */
   readonly onSpawn?: OnSpawn;
 }
@@ -49,10 +51,11 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
   const httpPort = await choosePort([], new Set([options.port, options.uiPort ?? 0]));
   const log = await open(options.logFile, 'a', 0o600);
   const logStart = (await log.stat()).size;
+  const [file, ...args] = yieldingCommand(options.yielding ?? 'nice');
   const child = spawn(
-    'nice',
+    file,
     [
-      ...['-n', String(backgroundPriority), command],
+      ...[...args, command],
       ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(options.port)],
       ...['--http-port', String(httpPort), '--log-format', 'json', '--color', 'never'],
       ...(options.uiPort === undefined ? ['--headless'] : ['--ui-port', String(options.uiPort)]),
