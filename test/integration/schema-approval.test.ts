@@ -171,7 +171,7 @@ describe('a breaking plan', () => {
       await first.signal(specChangedSignal).catch(() => undefined);
       return (await first.describe()).status.name;
     };
-    await expect.poll(ended, { timeout: 30_000 }).not.toBe('RUNNING');
+    await expect.poll(ended, { timeout: 50_000 }).not.toBe('RUNNING');
     expect(await ended()).toBe('CONTINUED_AS_NEW');
     await decide('patient', waiting.status?.plan?.hash);
     await until('SchemaDefinition', 'patient', ready);
