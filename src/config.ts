@@ -41,6 +41,11 @@ export interface Config {
   readonly serve: ServeConfig | undefined;
   /** 32 bytes each: the first seals secrets, every one opens what it has sealed. */
   readonly secretKeys: readonly Buffer[];
+  /**
+   * Networks, addresses and host names (`*.suffix` too) that may be called although they are private,
+   * and by plain HTTP where a name or an address stands here itself.
+   */
+  readonly outboundAllow: readonly string[];
   /** For development: strategies of type none let callers in without credentials. */
   readonly allowNone: boolean;
   /** Of the operator in a cluster; undefined: it judges nothing. */
@@ -137,6 +142,7 @@ export function readConfig(env: Environment = environment()): Config {
     secretKeys: env['VELOCITY_SECRET_KEY']
       ? (read('VELOCITY_SECRET_KEY', undefined, listOf(parseSealingKey)) ?? [])
       : [],
+    outboundAllow: readOutboundAllow(env, problems),
     allowNone: read('VELOCITY_AUTH_ALLOW_NONE', 'off', oneOf(['on', 'off'])) === 'on',
     webhook: readWebhook(env, problems),
     redisUrl: env['VELOCITY_REDIS_URL']
@@ -158,6 +164,15 @@ export function readYielding(env: Environment = environment()): Yielding {
   const yielding = reader(env, problems)('VELOCITY_YIELD', 'nice', oneOf(yieldings));
   if (problems.length > 0) throw new ConfigError(problems);
   return yielding ?? 'nice';
+}
+
+/** Also for `velocity dev`, which admits manifests without being a process of its own. */
+export function readOutboundAllow(
+  env: Environment = environment(),
+  problems: ConfigProblem[] = [],
+): readonly string[] {
+  if (!env['VELOCITY_OUTBOUND_ALLOW']) return [];
+  return reader(env, problems)('VELOCITY_OUTBOUND_ALLOW', undefined, listOf(parseOutbound)) ?? [];
 }
 
 function readResources(env: Environment, problems: ConfigProblem[]): ResourcesConfig {
@@ -277,6 +292,16 @@ function parseHost(text: string): string {
   if (isIP(text) === 0 && !/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(text)) {
     throw new Error(`is ${JSON.stringify(text)}; wants an IP address or a host name`);
   }
+  return text;
+}
+
+function parseOutbound(text: string): string {
+  const [address = '', bits = '', ...rest] = text.split('/');
+  const family = isIP(address);
+  const isNetwork = rest.length === 0 && family !== 0 && /^\d{1,3}$/.test(bits);
+  if (isNetwork && Number(bits) <= (family === 4 ? 32 : 128)) return text;
+  if (text.includes('/')) throw new Error(`is ${JSON.stringify(text)}; wants ADDRESS/BITS`);
+  parseHost(text.replace(/^\*\./, ''));
   return text;
 }
 

@@ -17,6 +17,9 @@ export type Observation =
   | { type: 'access.denied'; requestId: string; code: string; organisation: string; actor: string }
   | { type: 'registry.loaded'; schemas: number; bindings: number; keys: number; ms: number }
   | { type: 'registry.failed'; cause: unknown }
+  // Of a token issuer's keys, when they were asked for.
+  | { type: 'keyset.fetched'; issuer: string; keys: number; ms: number }
+  | { type: 'keyset.failed'; issuer: string; cause: unknown }
   | { type: 'listen.connected'; channels: readonly string[] }
   | { type: 'listen.disconnected'; cause: unknown }
   // Of Redis, once for each time that it goes or comes; and of telling it, or this process, what is revoked.
@@ -107,11 +110,13 @@ function levelOf(observation: Observation): LogLine['level'] {
     case 'watch.disconnected':
     case 'workflow.start-failed':
     case 'schedules.failed':
+    case 'keyset.failed':
     case 'temporal.lost':
     case 'temporal.logged':
     case 'manifest.refused':
       return 'warn';
     case 'registry.loaded':
+    case 'keyset.fetched':
     case 'workflow.started':
     case 'reconcile.started':
     case 'store.retried':

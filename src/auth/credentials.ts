@@ -8,6 +8,8 @@ export interface Credentials {
   readonly cookie?: string | undefined;
   /** The X-CSRF-Token header. */
   readonly csrfToken?: string | undefined;
+  /** The X-Velocity-Organisation header: whose strategies are meant where no schema says it. */
+  readonly organisation?: string | undefined;
   readonly method: string;
   readonly remoteAddress: string;
 }

@@ -8,6 +8,8 @@ import { createFailModeAudit } from '../audit/note-fail-mode.ts';
 import { recordDenial } from '../audit/record-denial.ts';
 import { createAuthenticator } from '../auth/authenticate.ts';
 import { authenticateNobody } from '../auth/authenticate-nobody.ts';
+import { createTokenFunction } from '../auth/jwt/authenticate-token.ts';
+import { createKeySets } from '../auth/jwt/key-sets.ts';
 import { requireUnrevoked } from '../auth/require-unrevoked.ts';
 import type { Config } from '../config.ts';
 import { ConfigError, readConfig } from '../config.ts';
@@ -17,6 +19,7 @@ import { openRecordQuotas } from '../records/record-quotas.ts';
 import { sweepIdempotencyKeys } from '../records/sweep-idempotency-keys.ts';
 import type { DriftFigures } from '../resources/drift/find-drift.ts';
 import { watchDrift } from '../resources/drift/watch-drift.ts';
+import { openOutbound } from '../resources/outbound/outbound.ts';
 import type { Registry } from '../resources/registry/registry.ts';
 import { openRegistry } from '../resources/registry/registry.ts';
 import type { ResourceStore } from '../resources/store.ts';
@@ -111,6 +114,10 @@ async function serveApi({ config, observer, signal }: ApiOptions): Promise<void>
   scope.defer(close);
   if (kubernetes !== undefined) scope.defer(followResources(resources, observe));
 
+  const outbound = openOutbound({ allowed: config.outboundAllow });
+  scope.defer(() => outbound.close());
+  const keySets = createKeySets({ outbound, observe, now: () => performance.now() });
+
   const drift = watchDrift(pool, (cause) => observe({ type: 'store.failed', cause }));
   scope.defer(drift.stop);
 
@@ -121,7 +128,10 @@ async function serveApi({ config, observer, signal }: ApiOptions): Promise<void>
     records: { pipeline, pool, newId, cursorSecret: config.cursorSecret, now: Date.now, quotas },
     registry,
     authenticator: createAuthenticator({
-      functions: { ...(config.allowNone && { none: authenticateNobody }) },
+      functions: {
+        jwt: createTokenFunction(keySets),
+        ...(config.allowNone && { none: authenticateNobody }),
+      },
       admit: requireUnrevoked(
         shared.revocations,
         createFailModeAudit({ pool, now: Date.now, onError }),

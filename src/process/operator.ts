@@ -107,6 +107,7 @@ async function judge(options: {
   await runWebhook({
     ...config.webhook,
     ...{ host: config.host, client, findVersions, observe, signal },
+    outboundAllow: config.outboundAllow,
   });
 }
 

@@ -32,8 +32,9 @@ export async function openResourceStore(
   pool: Pool,
   options: { readonly servesStale?: boolean } = {},
 ): Promise<OpenedStore> {
+  const { outboundAllow } = config;
   if (config.resources.store === 'postgres') {
-    const store = openPostgresStore({ pool, connectionString: config.databaseUrl });
+    const store = openPostgresStore({ pool, connectionString: config.databaseUrl, outboundAllow });
     const [first, ...others] = config.secretKeys;
     const keys = first && ([first, ...others] as const);
     const secrets = keys && openPostgresSecrets({ pool, keys, randomBytes });
@@ -42,7 +43,7 @@ export async function openResourceStore(
   const client = await createKubernetesClient(config.resources);
   const holder = `${hostname()}_${process.pid}_${randomBytes(4).toString('hex')}`;
   const findVersions: FindVersions = (namespaces) => loadVersions(pool, namespaces);
-  const store = openKubernetesStore({ client, holder, findVersions, ...options });
+  const store = openKubernetesStore({ client, holder, findVersions, outboundAllow, ...options });
   const secrets = openKubernetesSecrets(client);
   return {
     store,

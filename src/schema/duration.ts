@@ -17,3 +17,9 @@ export function durationDays(text: string): number | undefined {
   if (match === null) return undefined;
   return Number(match[1]) * daysPerUnit[match[2] as DurationUnit];
 }
+
+/** The same in milliseconds. */
+export function durationMs(text: string): number | undefined {
+  const days = durationDays(text);
+  return days === undefined ? undefined : Math.round(days * 86_400_000);
+}

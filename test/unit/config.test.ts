@@ -70,6 +70,34 @@ describe('configuration', () => {
     expect(wrong['VELOCITY_REDIS_URL']).not.toContain('s3cret');
   });
 
+  it('lets nothing be called inside the network, nor anybody in without credentials, unless told', () => {
+    const env = { VELOCITY_DATABASE_URL: url };
+    expect(readConfig(env)).toMatchObject({ outboundAllow: [], allowNone: false });
+    const told = {
+      ...env,
+      VELOCITY_OUTBOUND_ALLOW: '10.0.0.0/8, ::1, keycloak.auth.svc,*.corp.example, fd00::/8',
+      VELOCITY_AUTH_ALLOW_NONE: 'on',
+    };
+    expect(readConfig(told)).toMatchObject({
+      outboundAllow: ['10.0.0.0/8', '::1', 'keycloak.auth.svc', '*.corp.example', 'fd00::/8'],
+      allowNone: true,
+    });
+    for (const wrong of [
+      '10.0.0.0/33',
+      'fd00::/129',
+      'host/8',
+      '*',
+      'a,,b',
+      'http://x',
+      '10.0.0.0/8/8',
+    ]) {
+      const problems = problemsOf({ ...env, VELOCITY_OUTBOUND_ALLOW: wrong });
+      expect(Object.keys(problems), wrong).toEqual(['VELOCITY_OUTBOUND_ALLOW']);
+    }
+    const problems = problemsOf({ ...env, VELOCITY_AUTH_ALLOW_NONE: 'yes' });
+    expect(Object.keys(problems)).toEqual(['VELOCITY_AUTH_ALLOW_NONE']);
+  });
+
   it('takes resources from Postgres unless a cluster is named', () => {
     const env = { VELOCITY_DATABASE_URL: url, VELOCITY_RESOURCES: 'kubernetes' };
     expect(readConfig({ VELOCITY_DATABASE_URL: url }).resources).toEqual({ store: 'postgres' });

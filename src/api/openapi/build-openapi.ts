@@ -42,7 +42,11 @@ export function buildOpenApi(input: OpenApiInput): JsonSchema {
     ),
     components: {
       securitySchemes: {
-        bearer: { type: 'http', scheme: 'bearer', description: 'An API key: vel_…' },
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'An API key (vel_…), or a token of an issuer that the schema believes.',
+        },
         apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
       },
       responses: { Problem: problemResponse },

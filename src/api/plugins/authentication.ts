@@ -42,6 +42,7 @@ function credentialsOf({ headers, method, ip }: FastifyRequest): Credentials {
     apiKey: single(apiKey),
     cookie,
     csrfToken: single(csrfToken),
+    organisation: single(headers['x-velocity-organisation']),
     method,
     remoteAddress: ip,
   };

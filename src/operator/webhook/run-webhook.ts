@@ -5,6 +5,7 @@ import { createAdmissionView } from '../../resources/admission/view.ts';
 import type { FindVersions } from '../../resources/kubernetes/admission-view.ts';
 import { loadViewContents } from '../../resources/kubernetes/admission-view.ts';
 import type { KubernetesClient } from '../../resources/kubernetes/client.ts';
+import { reachableHosts } from '../../resources/outbound/reachable-hosts.ts';
 import { openCertificateStore } from './certificate-store.ts';
 import type { Lifetimes } from './decide-certificates.ts';
 import { defaultLifetimes } from './decide-certificates.ts';
@@ -24,6 +25,8 @@ export interface WebhookOptions {
   readonly certificateDirectory: string | undefined;
   /** Callers that have proven themselves whom they speak for: the API. */
   readonly speakers: readonly string[];
+  /** Private addresses that manifests may name: VELOCITY_OUTBOUND_ALLOW. */
+  readonly outboundAllow?: readonly string[];
   readonly secret?: string;
   readonly configuration?: string;
   readonly lifetimes?: Lifetimes;
@@ -42,6 +45,7 @@ const intervalMsDefault = 10_000;
 /** Judges and stamps what is written to the cluster, until the signal. */
 export async function runWebhook(options: WebhookOptions): Promise<void> {
   const { client, findVersions, observe, speakers, signal } = options;
+  const reachable = reachableHosts(options.outboundAllow ?? []);
   const server = await openWebhookServer({
     host: options.host,
     port: options.port,
@@ -50,7 +54,7 @@ export async function runWebhook(options: WebhookOptions): Promise<void> {
     loadView: async (candidate) => {
       const candidates: readonly Resource[] = [candidate];
       const contents = await loadViewContents({ client, findVersions, candidates, stored: [] });
-      return createAdmissionView({ ...contents, candidates, arrivesAlone: true });
+      return createAdmissionView({ ...contents, candidates, reachable, arrivesAlone: true });
     },
   });
   options.listening?.(server.port);

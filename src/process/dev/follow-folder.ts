@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { readOutboundAllow } from '../../config.ts';
 import type { AppliedManifest, FolderReport } from '../../resources/folder.ts';
 import { watchFolder } from '../../resources/folder-watch.ts';
 import { openPostgresStore } from '../../resources/postgres/postgres-store.ts';
@@ -29,7 +30,9 @@ export async function followFolder(
     size: poolSize,
     application: 'velocity dev',
   });
-  const store = openPostgresStore({ pool, connectionString: operatorUrl });
+  const store = openPostgresStore({
+    ...{ pool, connectionString: operatorUrl, outboundAllow: readOutboundAllow() },
+  });
   const closing = new AbortController();
   const stopped = AbortSignal.any([signal, closing.signal]);
   const first = Promise.withResolvers<void>();

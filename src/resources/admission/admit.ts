@@ -3,6 +3,7 @@ import type { Problem } from '../../errors.ts';
 import {
   authStrategyChildren,
   authStrategyConfig,
+  authStrategyDurations,
   authStrategySupport,
 } from './auth-strategies.ts';
 import { domainRoles, keyAddresses, namedSchemas, reservedRoles } from './bindings.ts';
@@ -26,6 +27,7 @@ import { roleNames, rolesWithoutGrants } from './roles.ts';
 import { rowFilters } from './row-filters.ts';
 import { searchFields } from './search.ts';
 import { notActedUpon, notInThisRelease, storedOnly } from './this-release.ts';
+import { tokenIssuers } from './token-issuers.ts';
 import { schemaValidations } from './validations.ts';
 import { versionMapping } from './version-mapping.ts';
 import type { AdmissionView } from './view.ts';
@@ -70,7 +72,13 @@ const rules: { readonly [K in Kind]: readonly Rule<ResourceOf<K>>[] } = {
     notInThisRelease,
     notActedUpon,
   ],
-  AuthStrategy: [authStrategyConfig, authStrategyChildren, authStrategySupport],
+  AuthStrategy: [
+    authStrategyConfig,
+    authStrategyChildren,
+    authStrategyDurations,
+    tokenIssuers,
+    authStrategySupport,
+  ],
   RoleBinding: [namedSchemas],
   ApiKey: [namedSchemas, keyAddresses],
   ArchivePolicy: [archiveRetention, storedOnly],

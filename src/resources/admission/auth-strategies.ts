@@ -1,4 +1,5 @@
 import type { AuthStrategy } from '../../contract/kinds.ts';
+import { durationMs } from '../../schema/duration.ts';
 import type { Finding } from './finding.ts';
 import { at, refuse, warn } from './finding.ts';
 import type { AdmissionView } from './view.ts';
@@ -48,9 +49,29 @@ function leadsTo(
   return false;
 }
 
-export function* authStrategySupport({ metadata, spec }: AuthStrategy): Iterable<Finding> {
-  if (spec.type === 'apikey') return;
-  yield warn(
-    `AuthStrategy "${metadata.name}" is of type ${spec.type}; this release accepts API keys only.`,
+/** Clocks that are further apart than this are to be mended, not tolerated. */
+const clockSkewMaxMs = 300_000;
+
+export function* authStrategyDurations({ spec }: AuthStrategy): Iterable<Finding> {
+  const { clockSkew } = spec.config;
+  if (clockSkew === undefined || (durationMs(clockSkew) ?? 0) <= clockSkewMaxMs) return;
+  const message = `A clock skew of ${clockSkew} would accept tokens long after they have expired.`;
+  yield refuse(
+    at('spec', 'config', 'clockSkew'),
+    'auth-clock-skew',
+    message,
+    'At most 5m; 30s if left out.',
   );
+}
+
+export function* authStrategySupport({ metadata, spec }: AuthStrategy): Iterable<Finding> {
+  const name = `AuthStrategy "${metadata.name}"`;
+  if (spec.type === 'oidc') {
+    yield warn(`${name} is of type oidc, by which this release accepts nobody yet.`);
+  }
+  if (spec.type === 'none') {
+    yield warn(
+      `${name} lets callers in without credentials, where VELOCITY_AUTH_ALLOW_NONE=on: for development.`,
+    );
+  }
 }

@@ -1,4 +1,5 @@
 import type { Kind, Resource, ResourceOf } from '../../contract/kinds.ts';
+import type { ReachableHosts } from '../outbound/reachable-hosts.ts';
 
 /**
  * What admission may look at: resources as they would be once the whole set is stored. It need not
@@ -16,6 +17,8 @@ export interface AdmissionView {
   versionsOf(namespace: string, name: string): readonly string[];
   /** What the candidate refers to may arrive later: it then waits, which is no reason to refuse it. */
   readonly arrivesAlone: boolean;
+  /** What the installation may call; undefined: nobody here knows, so it is told and not refused. */
+  readonly reachable: ReachableHosts | undefined;
 }
 
 export interface ViewContents {
@@ -31,6 +34,7 @@ export interface ViewContents {
   }[];
   /** A cluster is given one resource at a time, in any order; elsewhere a set arrives as a whole. */
   readonly arrivesAlone?: boolean;
+  readonly reachable?: ReachableHosts;
 }
 
 export function createAdmissionView(contents: ViewContents): AdmissionView {
@@ -72,6 +76,7 @@ export function createAdmissionView(contents: ViewContents): AdmissionView {
     versionsOf: (namespace, name) =>
       (versions.get(`${namespace}/${name}`) ?? []).map(({ version }) => version),
     arrivesAlone: contents.arrivesAlone ?? false,
+    reachable: contents.reachable,
   };
 }
 

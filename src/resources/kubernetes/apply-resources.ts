@@ -15,6 +15,7 @@ import {
   refuseProblems,
   validateManifestSet,
 } from '../manifest-set.ts';
+import type { ReachableHosts } from '../outbound/reachable-hosts.ts';
 import type { ApplyOptions, ApplyResult, ManifestSetProblem } from '../store.ts';
 import type { FindVersions } from './admission-view.ts';
 import { loadViewContents } from './admission-view.ts';
@@ -45,6 +46,7 @@ const order: readonly Kind[] = [
 export interface ApplyDeps {
   readonly client: KubernetesClient;
   readonly findVersions: FindVersions;
+  readonly reachable: ReachableHosts;
 }
 
 /** One manifest and what it is about to change. */
@@ -78,7 +80,8 @@ export async function applyResources(
     findStored(client, candidate, { ...options, namespaces }),
   );
   const stored = wanted.flatMap(({ before }) => before ?? []);
-  const contents = await loadViewContents({ ...deps, candidates, stored });
+  const { reachable } = deps;
+  const contents = { ...(await loadViewContents({ ...deps, candidates, stored })), reachable };
   const warnings = admitManifestSet(candidates, createAdmissionView({ ...contents, candidates }));
 
   const changes = await tryAll(client, wanted);

@@ -4,6 +4,7 @@ import { kinds } from '../../contract/kinds.ts';
 import { approvedByAnnotation, requestedByAnnotation } from '../../contract/names.ts';
 import { readStamp } from '../admission/stamps.ts';
 import { refuseStale } from '../apply-rules.ts';
+import { reachableHosts } from '../outbound/reachable-hosts.ts';
 import { countByPhase } from '../resource-figures.ts';
 import type { ApplyOptions, ApplyResult, ResourceKey, ResourceStore } from '../store.ts';
 import type { FindVersions } from './admission-view.ts';
@@ -40,11 +41,14 @@ export interface KubernetesStoreOptions {
   readonly watchTiming?: WatchTiming;
   /** Reads are answered by what a watch of this store has seen while the API server is away. */
   readonly servesStale?: boolean;
+  /** Private addresses that manifests may name: VELOCITY_OUTBOUND_ALLOW. */
+  readonly outboundAllow?: readonly string[];
 }
 
 /** Resources as custom resources of a cluster. */
 export function openKubernetesStore(options: KubernetesStoreOptions): ResourceStore {
   const { client, findVersions, servesStale = false } = options;
+  const reachable = reachableHosts(options.outboundAllow ?? []);
   const timing = options.watchTiming ?? watchTimingDefault;
   const events = createEventTeller(client, () => performance.now());
   const lock = createApplyLock(client, options.holder);
@@ -154,7 +158,7 @@ export function openKubernetesStore(options: KubernetesStoreOptions): ResourceSt
 
   function apply(manifests: readonly unknown[], applyOptions: ApplyOptions) {
     const work = (proceed: () => void): Promise<ApplyResult[]> =>
-      applyResources({ client, findVersions }, manifests, { ...applyOptions, proceed });
+      applyResources({ client, findVersions, reachable }, manifests, { ...applyOptions, proceed });
     return applyOptions.dryRun === true ? work(() => undefined) : lock.run(work);
   }
 

@@ -12,6 +12,7 @@ import {
   refuseStale,
 } from '../apply-rules.ts';
 import { admitManifestSet, keyText, validateManifestSet } from '../manifest-set.ts';
+import type { ReachableHosts } from '../outbound/reachable-hosts.ts';
 import type { ApplyOptions, ApplyResult } from '../store.ts';
 import { loadReferred, loadSchemaKeys, loadVersions } from './sql/load-admission-view.ts';
 import { lockApply, lockResources } from './sql/lock-resources.ts';
@@ -22,7 +23,7 @@ import { writeResources } from './sql/write-resources.ts';
 export async function applyResources(
   tx: Transaction,
   manifests: readonly unknown[],
-  options: ApplyOptions,
+  options: ApplyOptions & { readonly reachable: ReachableHosts },
 ): Promise<ApplyResult[]> {
   const candidates = validateManifestSet(manifests);
   await lockApply(tx, options.actor);
@@ -30,7 +31,10 @@ export async function applyResources(
   for (const candidate of candidates) {
     refuseStale(candidate, stored.get(keyText(candidate)), options);
   }
-  const warnings = admitManifestSet(candidates, await loadView(tx, candidates, stored));
+  const warnings = admitManifestSet(
+    candidates,
+    await loadView(tx, { candidates, stored, reachable: options.reachable }),
+  );
 
   const plans = candidates.map((candidate) => planWrite(candidate, stored.get(keyText(candidate))));
   const writes = plans.filter(({ outcome }) => outcome !== 'unchanged').map(({ write }) => write);
@@ -43,16 +47,23 @@ export async function applyResources(
   }));
 }
 
+interface Admitted {
+  readonly candidates: readonly Resource[];
+  /** Locked, by key. */
+  readonly stored: ReadonlyMap<string, Resource>;
+  readonly reachable: ReachableHosts;
+}
+
 async function loadView(
   tx: Transaction,
-  candidates: readonly Resource[],
-  locked: ReadonlyMap<string, Resource>,
+  { candidates, stored, reachable }: Admitted,
 ): Promise<AdmissionView> {
   const namespaces = [...new Set(candidates.flatMap(namespacesOf))];
   const hasSchemas = candidates.some(({ kind }) => kind === 'SchemaDefinition');
   return createAdmissionView({
-    stored: [...(await loadReferred(tx, namespaces)), ...locked.values()],
+    stored: [...(await loadReferred(tx, namespaces)), ...stored.values()],
     candidates,
+    reachable,
     schemaKeys: hasSchemas ? await loadSchemaKeys(tx) : [],
     versions: hasSchemas ? await loadVersions(tx, namespaces) : [],
   });

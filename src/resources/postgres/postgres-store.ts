@@ -1,6 +1,7 @@
 import type { Resource } from '../../contract/kinds.ts';
 import { VelocityError } from '../../errors.ts';
 import type { Pool, Transaction } from '../../store/pool.ts';
+import { reachableHosts } from '../outbound/reachable-hosts.ts';
 import type { ResourceKey, ResourceStore } from '../store.ts';
 import { applyResources } from './apply-resources.ts';
 import { countResources } from './sql/count-resources.ts';
@@ -24,11 +25,14 @@ export interface PostgresStoreOptions {
   /** For a connection of the watch's own: LISTEN belongs to a session. */
   readonly connectionString: string;
   readonly resyncMs?: number;
+  /** Private addresses that manifests may name: VELOCITY_OUTBOUND_ALLOW. */
+  readonly outboundAllow?: readonly string[];
 }
 
 /** Resources in `platform.resources`. Works as velocity_operator and as velocity_api. */
 export function openPostgresStore(options: PostgresStoreOptions): ResourceStore {
   const { pool, connectionString, resyncMs = resyncMsDefault } = options;
+  const reachable = reachableHosts(options.outboundAllow ?? []);
 
   return {
     async list(filter = {}) {
@@ -53,7 +57,7 @@ export function openPostgresStore(options: PostgresStoreOptions): ResourceStore 
 
     apply: (manifests, applyOptions = {}) =>
       inTransaction(pool, applyOptions.dryRun === true, (tx) =>
-        applyResources(tx, manifests, applyOptions),
+        applyResources(tx, manifests, { ...applyOptions, reachable }),
       ),
 
     patchStatus: (key, status, as = {}) => writeStatus(pool, key, status, as),

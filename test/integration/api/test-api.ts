@@ -7,14 +7,18 @@ import type { AppDeps } from '../../../src/api/app-deps.ts';
 import { createFailModeAudit } from '../../../src/audit/note-fail-mode.ts';
 import { recordDenial } from '../../../src/audit/record-denial.ts';
 import { createAuthenticator } from '../../../src/auth/authenticate.ts';
+import { authenticateNobody } from '../../../src/auth/authenticate-nobody.ts';
 import { ensureBootstrapKey } from '../../../src/auth/bootstrap-key.ts';
 import type { KeyOwner } from '../../../src/auth/issue-key.ts';
 import { issueKey } from '../../../src/auth/issue-key.ts';
+import { createTokenFunction } from '../../../src/auth/jwt/authenticate-token.ts';
+import { createKeySets } from '../../../src/auth/jwt/key-sets.ts';
 import { requireUnrevoked } from '../../../src/auth/require-unrevoked.ts';
 import { openRevocations } from '../../../src/auth/revocations.ts';
 import type { Observation } from '../../../src/observe.ts';
 import { createMetrics } from '../../../src/observe.ts';
 import { openRecordQuotas } from '../../../src/records/record-quotas.ts';
+import { openOutbound } from '../../../src/resources/outbound/outbound.ts';
 import { openPostgresStore } from '../../../src/resources/postgres/postgres-store.ts';
 import { openRegistry } from '../../../src/resources/registry/registry.ts';
 import { createListenTo } from '../../../src/store/listen.ts';
@@ -48,6 +52,9 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
+/** Where tests run the servers that users would have elsewhere. */
+const outboundAllow = ['127.0.0.1'];
+
 /**
  * A whole API over a database of its own, with one organisation; only the port is missing. `given` is
  * a database on a server that the caller wants to do something to.
@@ -65,6 +72,8 @@ export async function openTestApi(given?: TestDatabase): Promise<TestApi> {
     ...{ pool, connectionString: apiUrl, observe, now: Date.now },
   });
   const onError = (cause: unknown) => observe({ type: 'store.failed', cause });
+  const outbound = openOutbound({ allowed: outboundAllow });
+  const keySets = createKeySets({ outbound, observe, now: () => performance.now() });
   const deps: AppDeps = {
     records: {
       ...{ pipeline, pool, newId: uuidv7, cursorSecret: 'c'.repeat(32), now: Date.now },
@@ -73,9 +82,10 @@ export async function openTestApi(given?: TestDatabase): Promise<TestApi> {
     revocations,
     registry,
     authenticator: createAuthenticator({
+      functions: { jwt: createTokenFunction(keySets), none: authenticateNobody },
       admit: requireUnrevoked(revocations, createFailModeAudit({ pool, now: Date.now, onError })),
     }),
-    resources: openPostgresStore({ pool, connectionString: apiUrl }),
+    resources: openPostgresStore({ pool, connectionString: apiUrl, outboundAllow }),
     pool,
     observer: { observe, metrics: createMetrics() },
     version: '0.0.0-test',
@@ -89,7 +99,9 @@ export async function openTestApi(given?: TestDatabase): Promise<TestApi> {
   const app = buildApp(deps);
   const adminKey = await ensureBootstrapKey(operatorUrl, { env: 'test' });
   const tenant = testTenant(uniqueName('acme'));
-  const store = openPostgresStore({ pool: operator, connectionString: operatorUrl });
+  const store = openPostgresStore({
+    ...{ pool: operator, connectionString: operatorUrl, outboundAllow },
+  });
   const listenTo = createListenTo(operatorUrl);
   const activities: ActivityDeps = {
     ...{ store, pool: operator, listenTo },
@@ -136,6 +148,7 @@ export async function openTestApi(given?: TestDatabase): Promise<TestApi> {
       await app.close();
       await registry.close();
       await revocations.close();
+      await outbound.close();
       await Promise.all([pipeline.close(), pool.close(), operator.close()]);
       await database.drop();
     },
