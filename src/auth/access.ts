@@ -6,6 +6,7 @@ import type { Condition } from '../query/condition.ts';
 import type { BindingEntry, RegistrySnapshot } from '../resources/registry/snapshot.ts';
 import type { CompiledField, CompiledSchema } from '../schema/compile.ts';
 import { filterAttribute } from '../schema/row-policy.ts';
+import { fittingAttributes, valuesOf } from './fitting-attributes.ts';
 
 /** What a caller may do with one schema, for one operation: layers 1, 4 and 5, decided once. */
 export interface Access {
@@ -193,7 +194,10 @@ function grantsOf(
   const grants: Grant[] = [];
   const add = (role: string, attributes: Grant['attributes']): void => {
     for (const narrow of narrowings)
-      grants.push({ role, attributes: narrowed(attributes, narrow) });
+      grants.push({
+        role,
+        attributes: fittingAttributes(schema, role, narrowed(attributes, narrow)),
+      });
   };
   // The default role comes with a binding in the domain: a token is for the whole organisation.
   for (const role of identity.roles) if (granting.has(role)) add(role, identity.attributes);
@@ -221,11 +225,6 @@ function narrowed(
     result[name] = given.filter((value) => allowed.includes(String(value)));
   }
   return result;
-}
-
-function valuesOf(attribute: unknown): unknown[] {
-  if (attribute === undefined || attribute === null) return [];
-  return Array.isArray(attribute) ? attribute : [attribute];
 }
 
 function rolesGranting(schema: CompiledSchema, operation: Operation): string[] {
@@ -309,5 +308,10 @@ function conditionOf(filter: Filter, role: string, grants: readonly Grant[]): Co
     return { field: filter.field, op: 'in', value: values };
   if (filter.op === 'neq' || filter.op === 'not_in')
     return { field: filter.field, op: 'not_in', value: values };
-  return { or: values.map((value) => ({ field: filter.field, op: filter.op, value })) };
+  const ofList = filter.op === 'overlaps' || filter.op === 'contains_all';
+  return {
+    or: values.map((value) => ({
+      ...{ field: filter.field, op: filter.op, value: ofList ? [value] : value },
+    })),
+  };
 }
