@@ -15,6 +15,7 @@ import { installVersionHeaders } from './plugins/version-headers.ts';
 import { requireRouteAccess } from './route-access.ts';
 import { addApiKeyRoutes } from './routes/api-keys.ts';
 import { addDocsRoutes } from './routes/docs.ts';
+import { addExplainRoute } from './routes/explain.ts';
 import { addObjectRoutes } from './routes/objects.ts';
 import { addOpenApiRoute } from './routes/openapi.ts';
 import { addPlatformStatusRoutes } from './routes/platform-status.ts';
@@ -74,6 +75,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   addSchemaVersionRoutes(app, deps);
   addReconcileRoute(app, deps);
   addWorkflowRoute(app, deps);
+  addExplainRoute(app, deps);
   addRecordRoutes(app, deps);
   addRecordHistoryRoute(app, deps);
   refuseOtherMethods();

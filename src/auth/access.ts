@@ -5,7 +5,9 @@ import { VelocityError } from '../errors.ts';
 import type { Condition } from '../query/condition.ts';
 import type { BindingEntry, RegistrySnapshot } from '../resources/registry/snapshot.ts';
 import type { CompiledField, CompiledSchema } from '../schema/compile.ts';
+import { holdsAny, rolesGranting } from '../schema/role-rights.ts';
 import { filterAttribute } from '../schema/row-policy.ts';
+import type { Note } from './access-note.ts';
 import { fittingAttributes, valuesOf } from './fitting-attributes.ts';
 
 /** What a caller may do with one schema, for one operation: layers 1, 4 and 5, decided once. */
@@ -103,24 +105,41 @@ function tokenKey(identity: Identity): string {
   return key;
 }
 
+/** The same decision made anew, telling `note` what it looked at. */
+export function decideNoting(question: AccessQuestion, note: Note): Access | VelocityError {
+  return decideAccess(question, bindingsOf(question, note), note);
+}
+
 /** The caller's unexpired bindings in the domain of the schema. */
-function bindingsOf({ identity, snapshot, schema, nowMs }: AccessQuestion): BindingEntry[] {
+function bindingsOf(
+  { identity, snapshot, schema, nowMs }: AccessQuestion,
+  note?: Note,
+): BindingEntry[] {
   const all = snapshot.bindings.get(`${identity.organisation}\n${identity.actor}`) ?? [];
-  return all.filter(
-    (binding) =>
-      binding.namespace === schema.namespace &&
-      (binding.expiresAt === undefined || binding.expiresAt > nowMs),
-  );
+  return all.filter((binding) => {
+    if (binding.namespace !== schema.namespace) return false;
+    const lives = binding.expiresAt === undefined || binding.expiresAt > nowMs;
+    if (!lives) note?.({ what: 'binding', binding, outcome: 'expired' });
+    return lives;
+  });
 }
 
 function decideAccess(
   question: AccessQuestion,
   bindings: readonly BindingEntry[],
+  note?: Note,
 ): Access | VelocityError {
   const { identity, schema, operation } = question;
-  if (identity.platformAdmin) return fullAccess(schema);
+  if (identity.platformAdmin) {
+    note?.({ what: 'platform-admin' });
+    return fullAccess(schema);
+  }
   if (identity.organisation !== schema.organisation) return schemaNotFound(schema.path);
-  const scopes = identity.keyScopes?.filter((scope) => covers(scope, schema, operation));
+  const scopes = identity.keyScopes?.filter((scope, index) => {
+    const covered = covers(scope, schema, operation);
+    note?.({ what: 'key-scope', index, covered });
+    return covered;
+  });
   if (scopes?.length === 0) {
     return new VelocityError(
       'AUTH_INSUFFICIENT_SCOPES',
@@ -131,7 +150,7 @@ function decideAccess(
       },
     );
   }
-  const grants = grantsOf(question, bindings, scopes);
+  const grants = grantsOf(question, bindings, scopes, note);
   if (grants.length === 0) {
     return new VelocityError(
       'RBAC_DENIED',
@@ -184,6 +203,7 @@ function grantsOf(
   { identity, schema, operation }: AccessQuestion,
   bindings: readonly BindingEntry[],
   keyScopes: readonly KeyScope[] | undefined,
+  note?: Note,
 ): Grant[] {
   const granting = new Set([...rolesGranting(schema, operation), schema.access.adminRole]);
   // A key's attributes narrow what the binding gives; they can never widen it.
@@ -200,14 +220,23 @@ function grantsOf(
       });
   };
   // The default role comes with a binding in the domain: a token is for the whole organisation.
-  for (const role of identity.roles) if (granting.has(role)) add(role, identity.attributes);
+  for (const role of identity.roles) {
+    const granted = granting.has(role);
+    note?.({ what: 'role', binding: undefined, role, granted });
+    if (granted) add(role, identity.attributes);
+  }
   for (const binding of bindings) {
     const scopes = binding.scopes.filter((scope) => covers(scope, schema, operation));
-    if (binding.scopes.length > 0 && scopes.length === 0) continue;
+    if (binding.scopes.length > 0 && scopes.length === 0) {
+      note?.({ what: 'binding', binding, outcome: 'out-of-scope' });
+      continue;
+    }
     const attributeSets =
       binding.scopes.length === 0 ? [{}] : scopes.map((scope) => scope.attributes ?? {});
     for (const role of new Set([...binding.roles, schema.access.defaultRole])) {
-      if (!granting.has(role)) continue;
+      const granted = granting.has(role);
+      note?.({ what: 'role', binding, role, granted });
+      if (!granted) continue;
       for (const attributes of attributeSets) add(role, attributes);
     }
   }
@@ -225,12 +254,6 @@ function narrowed(
     result[name] = given.filter((value) => allowed.includes(String(value)));
   }
   return result;
-}
-
-function rolesGranting(schema: CompiledSchema, operation: Operation): string[] {
-  return (schema.spec.access.roles ?? [])
-    .filter((grant) => grant.operations.includes(operation) || grant.operations.includes('*'))
-    .map((grant) => grant.role);
 }
 
 function covers(scope: KeyScope, schema: CompiledSchema, operation: Operation): boolean {
@@ -273,36 +296,53 @@ function mayWrite(
   );
 }
 
-function holdsAny(
-  wanted: ReadonlySet<string> | undefined,
-  roles: ReadonlySet<string>,
+/** One row filter that narrows the caller: which of the schema's, and with whose values. */
+export interface RowFilterRule {
+  /** Its place in `spec.access.rowFilter`. */
+  readonly index: number;
+  readonly role: string;
+  readonly condition: Condition;
+}
+
+/** The row filters that hold for these grants; undefined: a role without one sees every row. */
+export function rowFilterRules(
   schema: CompiledSchema,
-): boolean {
-  if (wanted === undefined || roles.has(schema.access.adminRole)) return true;
-  for (const role of wanted) if (roles.has(role)) return true;
-  return false;
+  grants: readonly Grant[],
+): RowFilterRule[] | undefined {
+  const filters = schema.spec.access.rowFilter ?? [];
+  const filtered = new Set(filters.map((filter) => filter.role));
+  if (filters.length === 0 || grants.some((grant) => !filtered.has(grant.role))) return undefined;
+  const roles = new Set(grants.map((grant) => grant.role));
+  return filters.flatMap(({ role, filter }, index) =>
+    roles.has(role) ? [{ index, role, condition: conditionOf(filter, role, grants) }] : [],
+  );
 }
 
 /** The caller's row filters as a condition with the caller's own values; the twin of `rowPolicy`. */
 function rowFilterOf(schema: CompiledSchema, grants: readonly Grant[]): Condition | undefined {
-  const filters = schema.spec.access.rowFilter ?? [];
-  const filtered = new Set(filters.map((filter) => filter.role));
-  if (filters.length === 0 || grants.some((grant) => !filtered.has(grant.role))) return undefined;
-  const roles = [...new Set(grants.map((grant) => grant.role))];
-  const or = roles.map((role) => ({
-    and: filters
-      .filter((filter) => filter.role === role)
-      .map(({ filter }) => conditionOf(filter, role, grants)),
+  const rules = rowFilterRules(schema, grants);
+  if (rules === undefined) return undefined;
+  const or = [...new Set(grants.map((grant) => grant.role))].map((role) => ({
+    and: rules.filter((rule) => rule.role === role).map(({ condition }) => condition),
   }));
   return or.length === 1 ? or[0] : { or };
+}
+
+/** Any of them lets a row through; none of them lets none. */
+export function attributeValues(
+  grants: readonly Grant[],
+  role: string,
+  attribute: string,
+): unknown[] {
+  return grants
+    .filter((grant) => grant.role === role)
+    .flatMap((grant) => valuesOf(grant.attributes[attribute]));
 }
 
 function conditionOf(filter: Filter, role: string, grants: readonly Grant[]): Condition {
   const attribute = filterAttribute(filter.value);
   if (attribute === undefined) return { field: filter.field, op: filter.op, value: filter.value };
-  const values = grants
-    .filter((grant) => grant.role === role)
-    .flatMap((grant) => valuesOf(grant.attributes[attribute]));
+  const values = attributeValues(grants, role, attribute);
   if (values.length === 0) return { or: [] };
   if (filter.op === 'eq' || filter.op === 'in')
     return { field: filter.field, op: 'in', value: values };

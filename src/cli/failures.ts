@@ -1,3 +1,4 @@
+import type { ShortExplanation } from '../contract/explanation.ts';
 import type { Problem } from '../errors.ts';
 import { exitCodeOfStatus, exitCodes } from './exit-codes.ts';
 
@@ -9,7 +10,10 @@ export interface ProblemDocument {
   readonly detail?: string;
   readonly hint?: string;
   readonly requestId?: string;
-  readonly details?: { readonly problems?: readonly Problem[] } & Record<string, unknown>;
+  readonly details?: {
+    readonly problems?: readonly Problem[];
+    readonly explain?: ShortExplanation;
+  } & Record<string, unknown>;
 }
 
 /** An expected end of a command: one block on stderr and an exit code, never a stack. */
@@ -78,7 +82,7 @@ export function describeFailure(error: CommandFailure): string {
     if (problems.length > problemsShownMax) {
       lines.push(`  … and ${problems.length - problemsShownMax} more`);
     }
-    lines.push(...otherDetails(details));
+    lines.push(...otherDetails(details), ...describeRules(details?.explain));
     if (error.hint !== undefined) lines.push(`  hint: ${error.hint}`);
     if (requestId !== undefined) lines.push(`  request: ${requestId}`);
   } else {
@@ -98,12 +102,25 @@ export function describeProblem(problem: Problem): string[] {
 /** A line longer than this would bury the reason. */
 const detailLengthMax = 400;
 
+const shownApart: ReadonlySet<string> = new Set(['problems', 'pointer', 'explain']);
+
 /** Members of `details` that are short enough to help: the field, its value, what is allowed. */
 function otherDetails(details: ProblemDocument['details']): string[] {
   return Object.entries(details ?? {})
-    .filter(([name]) => name !== 'problems' && name !== 'pointer')
+    .filter(([name]) => !shownApart.has(name))
     .map(([name, value]) => `  ${name}: ${showDetail(value)}`)
     .filter((line) => line.length <= detailLengthMax);
+}
+
+/** The rules behind a denial, for whoever the API tells them. */
+function describeRules(explain: ShortExplanation | undefined): string[] {
+  if (explain === undefined) return [];
+  const rules = explain.rules.map(({ rule, message, place }) => {
+    const where =
+      place === undefined ? '' : ` (${place.kind} ${place.name ?? ''} ${place.pointer})`;
+    return `    ${rule}: ${message}${where}`;
+  });
+  return [`  denied by layer ${explain.layer} (${explain.name})`, ...rules];
 }
 
 function showDetail(value: unknown): string {

@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import type { Cli } from './cli.ts';
+import { accessCommand } from './commands/access.ts';
 import { apiKeyCommand } from './commands/api-key.ts';
 import { applyCommand } from './commands/apply.ts';
 import { authCommand } from './commands/auth.ts';
@@ -9,6 +10,7 @@ import { approveCommand, rejectCommand } from './commands/decide-plan.ts';
 import { deleteCommand } from './commands/delete.ts';
 import { describeCommand } from './commands/describe.ts';
 import { driftCommand } from './commands/drift.ts';
+import { explainCommand } from './commands/explain.ts';
 import { getCommand } from './commands/get.ts';
 import { grantCommand } from './commands/grant.ts';
 import { loadCommand } from './commands/load.ts';
@@ -85,6 +87,8 @@ export function buildProgram(cli: Cli): Command {
     grantCommand(cli),
     revokeCommand(cli),
     secretCommand(cli),
+    accessCommand(cli),
+    explainCommand(cli),
   );
   add(
     other,

@@ -18,7 +18,7 @@ import { NameTable, normalise, readTranscript, withTyped } from './transcript/tr
  * Pages of docs/ say what a person types and what comes back. Here somebody types it, and reads: against a real API, worker, operator, Temporal and Postgres. With VELOCITY_WRITE_TRANSCRIPT
  * set, what comes back is written into the page instead.
  */
-const pages = ['living-schemas.md', 'drift.md', 'versions.md'];
+const pages = ['living-schemas.md', 'drift.md', 'versions.md', 'explain.md'];
 const program = fileURLToPath(new URL('../../bin/velocity.mjs', import.meta.url));
 const writes = process.env['VELOCITY_WRITE_TRANSCRIPT'] !== undefined;
 

@@ -1,5 +1,6 @@
 import { kinds } from '../../contract/kinds.ts';
 import type { JsonSchema } from '../../schema/json-schema.ts';
+import { explainedOperations } from '../platform/parse-explain-request.ts';
 
 const text = { type: 'string' };
 const problem = { $ref: '#/components/responses/Problem' };
@@ -61,8 +62,31 @@ const namespaceParam = { name: 'namespace', in: 'query', schema: text };
 const organisationParam = { name: 'organisation', in: 'query', schema: text };
 const kindParam = path('kind', { type: 'string', examples: kinds.map(({ singular }) => singular) });
 
+const explainBody = {
+  type: 'object',
+  required: ['operation', 'schema'],
+  properties: {
+    self: { const: true, description: 'The caller, as without actor.' },
+    actor: { ...text, description: 'Another actor; for administrators and the diagnostics role.' },
+    key: { ...text, description: 'An ApiKey of the domain, whose scopes count too.' },
+    roles: { type: 'array', items: text, description: 'What the token of the actor would carry.' },
+    attributes: { type: 'object', description: 'Likewise.' },
+    operation: { type: 'string', enum: explainedOperations },
+    schema: { ...text, description: 'org/app/domain/object/version' },
+    id: { type: 'string', format: 'uuid' },
+    record: { type: 'object', description: 'A new record, or changes of the record id.' },
+    include: { type: 'array', items: text },
+  },
+  additionalProperties: false,
+};
+
 const open: Record<string, JsonSchema> = {
   '/api': { get: operation('schemas', 'Schemas that you may see') },
+  '/api/platform/explain': {
+    post: operation('explain', 'Which rule of which layer allows or denies an operation', {
+      requestBody: body(explainBody),
+    }),
+  },
   '/version': { get: { ...operation('version', 'Version of this server'), security: [] } },
   '/healthz': { get: { ...operation('healthz', 'Whether the process lives'), security: [] } },
   '/readyz': {

@@ -6,6 +6,7 @@ import type { ErrorCode } from '../../errors.ts';
 import { errorCodes, VelocityError } from '../../errors.ts';
 import type { Observe } from '../../observe.ts';
 import type { AppDeps } from '../app-deps.ts';
+import { withExplanation } from '../platform/explain-denial.ts';
 
 export const problemContentType = 'application/problem+json; charset=utf-8';
 
@@ -43,8 +44,10 @@ export function describeProblem(error: VelocityError, requestId: string, url: st
 /** Every answer that is not a success is made here, and every denial goes into the audit. */
 export function installProblems(
   app: FastifyInstance,
-  { observer: { observe }, recordDenial }: Pick<AppDeps, 'observer' | 'recordDenial'>,
+  deps: Pick<AppDeps, 'observer' | 'recordDenial' | 'registry' | 'records'>,
 ): void {
+  const { recordDenial } = deps;
+  const { observe } = deps.observer;
   app.setErrorHandler(async (thrown, request, reply) => {
     const error = toExpected(thrown, request.id, observe);
     if (error.status === 403 && request.identity !== null) {
@@ -60,6 +63,11 @@ export function installProblems(
       await recordDenial(denialOf(identity, request, error.code)).catch((cause) =>
         observe({ type: 'store.failed', cause }),
       );
+      const context = {
+        ...{ deps: deps.records, identity: request.identity, requestId: request.id },
+        snapshot: deps.registry.snapshot(),
+      };
+      return sendProblem(withExplanation(error, request, context), request, reply);
     }
     return sendProblem(error, request, reply);
   });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { schemaNotFound } from '../../auth/access.ts';
+import type { Identity } from '../../contract/identity.ts';
 import { VelocityError, validationError } from '../../errors.ts';
 import { parseListParams, parseQueryBody } from '../../query/record-query.ts';
 import { bulkRecords } from '../../records/bulk-records.ts';
@@ -201,10 +202,13 @@ interface RecordParams {
  */
 export function schemaOf(deps: AppDeps, request: FastifyRequest): CompiledSchema {
   const { org, app, domain, object, version } = request.params as RecordParams;
-  const path = `${org}/${app}/${domain}/${object}/${version}`;
+  return schemaAt(deps, identityOf(request), `${org}/${app}/${domain}/${object}/${version}`);
+}
+
+export function schemaAt(deps: AppDeps, caller: Identity, path: string): CompiledSchema {
   const snapshot = deps.registry.snapshot();
   const schema = snapshot.schemas.get(path);
-  const { organisation, platformAdmin } = identityOf(request);
+  const { organisation, platformAdmin } = caller;
   const owner = schema ?? snapshot.dropped.get(path);
   if (owner === undefined || !(platformAdmin || owner.organisation === organisation)) {
     throw schemaNotFound(path);

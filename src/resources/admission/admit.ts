@@ -28,6 +28,7 @@ import { rowFilters } from './row-filters.ts';
 import { searchFields } from './search.ts';
 import { notActedUpon, notInThisRelease, storedOnly } from './this-release.ts';
 import { tokenIssuers } from './token-issuers.ts';
+import { rulesThatNeverApply } from './unused-rules.ts';
 import { schemaValidations } from './validations.ts';
 import { versionMapping } from './version-mapping.ts';
 import type { AdmissionView } from './view.ts';
@@ -60,6 +61,7 @@ const rules: { readonly [K in Kind]: readonly Rule<ResourceOf<K>>[] } = {
     roleNames,
     rowFilters,
     rolesWithoutGrants,
+    rulesThatNeverApply,
     schemaIndexes,
     schemaPartitioning,
     schemaValidations,

@@ -20,6 +20,7 @@ export interface DroppedVersion {
 
 export interface BindingEntry {
   readonly namespace: string;
+  readonly name: string;
   readonly organisation: string;
   readonly actorId: string;
   readonly roles: readonly string[];

@@ -71,6 +71,7 @@ const secret = schema('secret', {
 function binding(actorId: string, roles: string[]): [string, BindingEntry[]] {
   const entry = {
     namespace,
+    name: actorId,
     organisation: 'acme',
     actorId,
     roles,

@@ -44,6 +44,7 @@ function snapshotWith(bindings: Record<string, Partial<BindingEntry>[]>): Regist
         `acme\n${actor}`,
         entries.map((entry) => ({
           namespace: sales,
+          name: actor,
           organisation: 'acme',
           actorId: actor,
           roles: [],

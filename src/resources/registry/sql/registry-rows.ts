@@ -13,6 +13,7 @@ export interface RegistryRows {
   readonly schemas: readonly RevisionRow[];
   readonly bindings: readonly {
     readonly namespace: string;
+    readonly name: string;
     readonly organisation: string;
     readonly actorId: string;
     readonly roles: readonly string[];
@@ -143,7 +144,7 @@ const headsSql = `
         join platform.domains d on d.namespace = v.namespace
        where v.state = 'dropped' order by v.namespace, v.name, v.version limit ${rowsMax}) as x) as dropped,
       (select coalesce(json_agg(x), '[]') from (
-        select namespace, organisation, actor_id as "actorId", roles, scopes, expires_at as "expiresAt"
+        select namespace, name, organisation, actor_id as "actorId", roles, scopes, expires_at as "expiresAt"
         from platform.role_bindings where revoked_at is null order by namespace, name limit ${rowsMax}) as x) as bindings,
       (select coalesce(json_agg(x), '[]') from (
         select namespace, name, organisation, encode(key_hash, 'hex') as "keyHash", actor, actor_type as "actorType",

@@ -90,6 +90,46 @@ describe('admission › roles', () => {
   });
 });
 
+describe('admission › rules that never apply', () => {
+  const warningsOf = (spec: Parameters<typeof thing>[0]) =>
+    admitNew(thing(spec)).warnings.filter((warning) => /access\.write|row filters/.test(warning));
+  const access = (rowFilter: object[]) => ({
+    roles: [
+      { role: 'clerk', operations: ['read', 'update'] as Operation[] },
+      { role: 'reader', operations: ['read'] as Operation[] },
+    ],
+    rowFilter,
+  });
+  const field = (more: object) => ({ name: 'a', type: 'string' as const, ...more });
+  const of = (more: object, rowFilter: object[] = []) =>
+    warningsOf({ access: access(rowFilter), fields: [field(more)] } as Parameters<typeof thing>[0]);
+
+  it('warns of a writer who may not write', () => {
+    expect(of({ access: { write: ['reader', 'clerk', 'admin'] } })).toEqual([
+      'access.write of field "a" names role "reader", which may not create or update.',
+    ]);
+    expect(of({ immutable: true, access: { write: ['clerk'] } })).toEqual([
+      'access.write of field "a" names role "clerk", which may not create, and the field is immutable.',
+    ]);
+  });
+
+  it('warns of a writer who may not read', () => {
+    expect(of({ access: { read: ['reader'], write: ['clerk'] } })).toEqual([
+      'access.write of field "a" names role "clerk", which access.read leaves out: alone it may do neither.',
+    ]);
+    expect(of({ access: { read: ['clerk'], write: ['clerk'] } })).toEqual([]);
+  });
+
+  it('warns of row filters that no row passes', () => {
+    const filter = (value: unknown) => ({ role: 'clerk', filter: { field: 'a', op: 'eq', value } });
+    expect(of({}, [filter('x'), filter('y')])).toEqual([
+      'The row filters of role "clerk" want field "a" to have two values at once: no row passes.',
+    ]);
+    expect(of({}, [filter('x'), filter('x')])).toEqual([]);
+    expect(of({}, [filter('x'), filter('{{identity.attributes.a}}')])).toEqual([]);
+  });
+});
+
 describe('admission › indexes, validations, search', () => {
   it.each([
     ['nowhere', 'an unknown field'],

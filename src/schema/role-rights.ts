@@ -1,0 +1,20 @@
+import type { Operation } from '../contract/kinds.ts';
+import type { CompiledSchema } from './compile.ts';
+
+/** Roles that the schema's own list grants the operation; the domain's admin role has every one. */
+export function rolesGranting({ spec }: Pick<CompiledSchema, 'spec'>, operation: Operation) {
+  return (spec.access.roles ?? [])
+    .filter((grant) => grant.operations.includes(operation) || grant.operations.includes('*'))
+    .map((grant) => grant.role);
+}
+
+/** Whether one of the roles is among those that a field's rule wants; without a rule any is. */
+export function holdsAny(
+  wanted: ReadonlySet<string> | undefined,
+  roles: ReadonlySet<string>,
+  { access }: { readonly access: { readonly adminRole: string } },
+): boolean {
+  if (wanted === undefined || roles.has(access.adminRole)) return true;
+  for (const role of wanted) if (roles.has(role)) return true;
+  return false;
+}
