@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { manifest, testTenant } from '../../support/manifests.ts';
 import { uniqueName } from '../../support/postgres.ts';
-import { claimsFor, makeKey, signToken } from '../../support/token-issuer.ts';
+import { claimsFor, makeKey, signToken, startIssuer } from '../../support/token-issuer.ts';
 import { connect } from '../records/trail.ts';
 import type { TokenApi } from './token-api.ts';
 import { openTokenApi, parcelAccess, parcelFields } from './token-api.ts';
@@ -116,6 +116,35 @@ describe('a strategy of type jwt', () => {
     });
     await opened.api.provide(opened.strategy('moving', spec('velocity')));
     expect((await opened.get(again, url)).statusCode).toBe(200);
+  });
+
+  it('holds each of its issuers to its own keys, audience and mapping', async () => {
+    const theirs = makeKey('ES256', 'first');
+    const second = await startIssuer([theirs]);
+    const roles = { path: 'groups', transform: 'prefix_strip', args: 'velocity:' };
+    const issuers = [
+      { issuer: opened.issuer.url, audience: 'velocity', claims: { roles: 'roles' } },
+      { issuer: second.url, audience: 'partners', jwksUrl: second.jwksUrl, claims: { roles } },
+    ];
+    await opened.api.provide(opened.strategy('both', { type: 'jwt', config: { issuers } }));
+    const url = await schemaWith('shared', { auth: { strategyRef: ref('both') } });
+    const groups = { groups: ['velocity:clerk', 'others:clerk'] };
+    const partner = claimsFor(second, { ...groups, aud: 'partners', sub: 'pat' });
+    const statusOf = async (one: string) => (await opened.get(one, url)).statusCode;
+    expect(await statusOf(token())).toBe(200);
+    expect(await statusOf(signToken(theirs, partner))).toBe(200);
+    const crossed = {
+      'the key of one, the name of the other': signToken(opened.key, partner),
+      'and the other way round': signToken(theirs, claimsFor(opened.issuer, { roles: ['clerk'] })),
+      'the audience of the other': signToken(theirs, { ...partner, aud: 'velocity' }),
+      'its own audience at the first': token({ aud: 'partners' }),
+    };
+    for (const [name, one] of Object.entries(crossed)) expect(await statusOf(one), name).toBe(401);
+    // The mapping of the first issuer is none of the second's.
+    const unmapped = { ...partner, groups: [], roles: ['clerk'] };
+    expect(await statusOf(signToken(theirs, unmapped))).toBe(403);
+    expect(second.asked).toEqual(['/jwks']);
+    await second.stop();
   });
 
   it('ends with its token, though it was verified before', async () => {

@@ -1,12 +1,17 @@
+import { generateKeyPairSync } from 'node:crypto';
 import type { CryptoKey } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { KeySets } from '../../../src/auth/jwt/key-sets.ts';
 import { createKeySets } from '../../../src/auth/jwt/key-sets.ts';
+import { parseToken } from '../../../src/auth/jwt/parse-token.ts';
+import { tokenStrategyOf } from '../../../src/auth/jwt/token-strategy.ts';
+import { verifyToken } from '../../../src/auth/jwt/verify-token.ts';
 import type { Observation } from '../../../src/observe.ts';
 import type { Outbound } from '../../../src/resources/outbound/outbound.ts';
 import { openOutbound } from '../../../src/resources/outbound/outbound.ts';
+import type { StrategyEntry } from '../../../src/resources/registry/snapshot.ts';
 import type { TestIssuer } from '../../support/token-issuer.ts';
-import { makeKey, startIssuer } from '../../support/token-issuer.ts';
+import { claimsFor, makeKey, signToken, startIssuer } from '../../support/token-issuer.ts';
 
 /** Abuse 6, and an issuer that is away: over a real server, by a clock of the test's own. */
 
@@ -171,6 +176,23 @@ describe('the keys of an issuer', () => {
     const kids = ['secret', 'private', 'encryption', 'agreement', 'other-alg', 'other-curve'];
     for (const kid of kids) expect(await reasonOf(find(kid)), kid).toBe('key-unknown');
     expect(await reasonOf(find('good'))).toBe('found');
+  });
+
+  it('of fewer than 2048 bits verify nothing', async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
+    const weak = { kid: 'weak', alg: 'RS256', privateKey, publicKey };
+    issuer.keys = [weak];
+    const text = signToken(weak, claimsFor(issuer));
+    const entry: StrategyEntry = {
+      ...{ ref: 'acme/tokens', namespace: 'acme', name: 'tokens', organisation: 'acme' },
+      spec: { type: 'jwt', config: { issuers: [{ issuer: issuer.url, audience: 'velocity' }] } },
+    };
+    const strategy = tokenStrategyOf(entry);
+    const trusted = strategy.issuers.get(issuer.url)!;
+    const presented = { text, parsed: parseToken(text), strategy, issuer: trusted };
+    const verified = verifyToken({ ...presented, organisation: 'acme' }, keySets, Date.now());
+    expect(await reasonOf(verified)).toBe('signature');
+    expect(issuer.asked).toContain('/jwks');
   });
 
   it('are chosen without a kid where only one can be meant', async () => {
