@@ -15,6 +15,9 @@ export type Observation =
   | RequestFinished
   | { type: 'request.failed'; requestId: string; cause: unknown }
   | { type: 'access.denied'; requestId: string; code: string; organisation: string; actor: string }
+  | { type: 'sign-in.failed'; requestId: string; cause: unknown }
+  | { type: 'session.refresh-failed'; strategy: string; cause: unknown }
+  | { type: 'session.logout-failed'; strategy: string; cause: unknown }
   | { type: 'registry.loaded'; schemas: number; bindings: number; keys: number; ms: number }
   | { type: 'registry.failed'; cause: unknown }
   // Of a token issuer's keys, when they were asked for.
@@ -114,6 +117,9 @@ function levelOf(observation: Observation): LogLine['level'] {
     case 'temporal.lost':
     case 'temporal.logged':
     case 'manifest.refused':
+    case 'sign-in.failed':
+    case 'session.refresh-failed':
+    case 'session.logout-failed':
       return 'warn';
     case 'registry.loaded':
     case 'keyset.fetched':

@@ -1,6 +1,7 @@
 import type { Denial } from '../audit/record-denial.ts';
 import type { Authenticator } from '../auth/authenticate.ts';
 import type { Revocations } from '../auth/revocations.ts';
+import type { Sessions } from '../auth/sessions.ts';
 import type { Observer } from '../observe.ts';
 import type { RecordsDeps } from '../records/request-context.ts';
 import type { DriftFigures } from '../resources/drift/find-drift.ts';
@@ -17,6 +18,8 @@ export interface AppDeps {
   readonly records: RecordsDeps;
   readonly registry: Pick<Registry, 'snapshot' | 'ready' | 'refresh'>;
   readonly authenticator: Authenticator;
+  /** Absent: nobody signs in here; there is no key to seal their tokens with. */
+  readonly sessions?: Sessions | undefined;
   readonly resources: ResourceStore;
   readonly pool: Pool;
   /** Absent: this installation keeps no secrets. */

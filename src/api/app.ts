@@ -14,6 +14,7 @@ import { installServerTiming } from './plugins/server-timing.ts';
 import { installVersionHeaders } from './plugins/version-headers.ts';
 import { requireRouteAccess } from './route-access.ts';
 import { addApiKeyRoutes } from './routes/api-keys.ts';
+import { addAuthRoutes } from './routes/auth.ts';
 import { addDocsRoutes } from './routes/docs.ts';
 import { addExplainRoute } from './routes/explain.ts';
 import { addObjectRoutes } from './routes/objects.ts';
@@ -66,6 +67,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   addPlatformStatusRoutes(app, deps);
   addOpenApiRoute(app, deps);
   addDocsRoutes(app);
+  addAuthRoutes(app, deps);
   addObjectRoutes(app, deps);
   addApiKeyRoutes(app, deps);
   addRevocationRoutes(app, deps);

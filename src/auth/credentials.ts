@@ -11,6 +11,8 @@ export interface Credentials {
   /** The X-Velocity-Organisation header: whose strategies are meant where no schema says it. */
   readonly organisation?: string | undefined;
   readonly method: string;
+  /** Called where the session goes on under another id, which the answer has to carry. */
+  readonly renewSession?: ((sessionId: string) => void) | undefined;
   readonly remoteAddress: string;
 }
 

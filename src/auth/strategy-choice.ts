@@ -73,9 +73,8 @@ export function acceptsIdentity(
     ({ spec, ref }) => {
       if (kind === 'apikey' || kind === 'none') return spec.type === kind;
       if (kind === 'session') return spec.type === 'oidc' && ref === identity.strategy;
-      return (
-        spec.type === 'jwt' && spec.config.issuers?.some((one) => one.issuer === issuer) === true
-      );
+      const takesTokens = spec.type === 'jwt' || spec.type === 'oidc';
+      return takesTokens && spec.config.issuers?.some((one) => one.issuer === issuer) === true;
     },
   );
   if (deciding === undefined) return false;

@@ -8,6 +8,7 @@ import { createFailModeAudit } from '../audit/note-fail-mode.ts';
 import { recordDenial } from '../audit/record-denial.ts';
 import { createAuthenticator } from '../auth/authenticate.ts';
 import { authenticateNobody } from '../auth/authenticate-nobody.ts';
+import { acceptSessionsAndTokens } from '../auth/authenticate-oidc.ts';
 import { createTokenFunction } from '../auth/jwt/authenticate-token.ts';
 import { createKeySets } from '../auth/jwt/key-sets.ts';
 import { requireUnrevoked } from '../auth/require-unrevoked.ts';
@@ -30,6 +31,7 @@ import { openPool } from '../store/pool.ts';
 import { proveApiRole } from '../store/prove-role.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { openResourceStore } from './resource-store.ts';
+import { keepSwept, openSessions } from './sessions.ts';
 import { openSharedState } from './shared-state.ts';
 import { onStopSignals } from './stop-signals.ts';
 import { createUuidSource } from './uuid-source.ts';
@@ -117,6 +119,9 @@ async function serveApi({ config, observer, signal }: ApiOptions): Promise<void>
   const outbound = openOutbound({ allowed: config.outboundAllow });
   scope.defer(() => outbound.close());
   const keySets = createKeySets({ outbound, observe, now: () => performance.now() });
+  const tokens = createTokenFunction(keySets);
+  const sessions = openSessions({ config, pool, outbound, secrets, observe, newId });
+  scope.defer(keepSwept(pool, (cause) => observe({ type: 'store.failed', cause })));
 
   const drift = watchDrift(pool, (cause) => observe({ type: 'store.failed', cause }));
   scope.defer(drift.stop);
@@ -129,7 +134,8 @@ async function serveApi({ config, observer, signal }: ApiOptions): Promise<void>
     registry,
     authenticator: createAuthenticator({
       functions: {
-        jwt: createTokenFunction(keySets),
+        jwt: tokens,
+        oidc: acceptSessionsAndTokens(sessions?.authenticate, tokens),
         ...(config.allowNone && { none: authenticateNobody }),
       },
       admit: requireUnrevoked(
@@ -139,6 +145,7 @@ async function serveApi({ config, observer, signal }: ApiOptions): Promise<void>
     }),
     revocations: shared.revocations,
     limits: shared.limits,
+    sessions,
     resources,
     secrets,
     pool,

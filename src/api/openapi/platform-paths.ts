@@ -7,7 +7,7 @@ const problem = { $ref: '#/components/responses/Problem' };
 
 /** The platform's own routes; those that administer are shown to administrators only. */
 export function platformPaths(administers: boolean): Record<string, JsonSchema> {
-  return { ...open, ...(administers ? administration : {}) };
+  return { ...open, ...signIn, ...(administers ? administration : {}) };
 }
 
 function operation(id: string, summary: string, rest: Record<string, unknown> = {}): JsonSchema {
@@ -96,6 +96,16 @@ const open: Record<string, JsonSchema> = {
       }),
       security: [],
     },
+  },
+};
+
+const signIn: Record<string, JsonSchema> = {
+  '/auth/me': { get: operation('me', 'Who you are; with a session also its csrfToken') },
+  '/auth/logout': {
+    post: operation('logout', 'End the session of this browser', {
+      parameters: [{ name: 'X-CSRF-Token', in: 'header', schema: text }],
+      responses: { 200: json('Ended; `logoutUrl` ends the one at the provider, too.') },
+    }),
   },
 };
 

@@ -1,5 +1,6 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Credentials } from '../../auth/credentials.ts';
+import { sessionCookie, setCookie } from '../../auth/session-cookie.ts';
 import type { Identity } from '../../contract/identity.ts';
 import { assert, VelocityError } from '../../errors.ts';
 import type { RegistrySnapshot } from '../../resources/registry/snapshot.ts';
@@ -10,7 +11,7 @@ const loopback = /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/;
 /** Before the body is read: who may not call gets no parser to play with. */
 export function installAuthentication(app: FastifyInstance, deps: AppDeps): void {
   app.decorateRequest('identity', null);
-  app.addHook('onRequest', (request, _reply, done) => {
+  app.addHook('onRequest', (request, reply, done) => {
     const { access, operations } = request.routeOptions.config;
     try {
       if (access === 'loopback') requireLoopback(request);
@@ -18,12 +19,15 @@ export function installAuthentication(app: FastifyInstance, deps: AppDeps): void
         const snapshot = deps.registry.snapshot();
         const schema = access === 'record' ? schemaAt(request, snapshot) : undefined;
         const question = { snapshot, nowMs: deps.now(), schema, operations };
-        const found = deps.authenticator.authenticate(credentialsOf(request), question);
+        const credentials = credentialsOf(request, reply);
+        const found = deps.authenticator.authenticate(credentials, question);
         if (found instanceof Promise) {
-          found.then((identity) => {
-            request.identity = identity;
-            done();
-          }, done);
+          found
+            .then((identity) => {
+              request.identity = identity;
+              deps.sessions?.requireCsrfToken(identity, credentials);
+            })
+            .then(() => done(), done);
           return;
         }
         request.identity = found;
@@ -35,7 +39,7 @@ export function installAuthentication(app: FastifyInstance, deps: AppDeps): void
   });
 }
 
-function credentialsOf({ headers, method, ip }: FastifyRequest): Credentials {
+function credentialsOf({ headers, method, ip }: FastifyRequest, reply: FastifyReply): Credentials {
   const { authorization, cookie, 'x-api-key': apiKey, 'x-csrf-token': csrfToken } = headers;
   return {
     authorization,
@@ -44,6 +48,7 @@ function credentialsOf({ headers, method, ip }: FastifyRequest): Credentials {
     csrfToken: single(csrfToken),
     organisation: single(headers['x-velocity-organisation']),
     method,
+    renewSession: (id) => void reply.header('set-cookie', setCookie(sessionCookie, id)),
     remoteAddress: ip,
   };
 }

@@ -116,7 +116,8 @@ function strategyNamedBy(
 function groupByIssuer({ strategies }: RegistrySnapshot): ReadonlyMap<string, StrategyEntry[]> {
   const groups = new Map<string, StrategyEntry[]>();
   for (const entry of strategies.values()) {
-    if (entry.spec.type !== 'jwt' || entry.organisation === undefined) continue;
+    const { type } = entry.spec;
+    if ((type !== 'jwt' && type !== 'oidc') || entry.organisation === undefined) continue;
     for (const issuer of tokenStrategyOf(entry).issuers.keys()) {
       const group = groups.get(issuer);
       if (group === undefined) groups.set(issuer, [entry]);

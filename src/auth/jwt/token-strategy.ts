@@ -1,4 +1,4 @@
-import type { ClaimMapping, TokenIssuer } from '../../contract/kinds.ts';
+import type { ClaimMapping, ClaimMappings, TokenIssuer } from '../../contract/kinds.ts';
 import type { ReadClaim } from '../../resources/auth-strategies/claim-mapping.ts';
 import { compileClaimMapping } from '../../resources/auth-strategies/claim-mapping.ts';
 import type { StrategyEntry } from '../../resources/registry/snapshot.ts';
@@ -13,8 +13,12 @@ export interface TokenStrategy {
   readonly ttlMaxMs: number | undefined;
 }
 
-export interface TrustedIssuer extends KeySource {
+export interface TrustedIssuer extends KeySource, ClaimReaders {
   readonly audience: string;
+}
+
+/** Where an identity finds its parts in the claims. */
+export interface ClaimReaders {
   readonly actor: ReadClaim;
   readonly email: ReadClaim | undefined;
   readonly roles: ReadClaim | undefined;
@@ -48,19 +52,23 @@ function compileStrategy(entry: StrategyEntry): TokenStrategy {
 
 /** Undefined where admission would refuse it today: an issuer that is not whole is not believed. */
 function compileIssuer(spec: TokenIssuer): TrustedIssuer | undefined {
-  const { issuer, audience, jwksUrl, claims = {} } = spec;
+  const { issuer, audience, jwksUrl, claims } = spec;
+  const readers = compileClaims(claims);
+  if (!audience || readers === undefined) return undefined;
+  return { issuer, audience, jwksUrl: jwksUrl || undefined, ...readers };
+}
+
+/** Undefined where one of the mappings is none. */
+export function compileClaims(claims: ClaimMappings = {}): ClaimReaders | undefined {
   const actor = compile(claims.actorId ?? 'sub');
   const email = claims.email === undefined ? undefined : compile(claims.email);
   const roles = claims.roles === undefined ? undefined : compile(claims.roles);
   const attributes = Object.entries(claims.attributes ?? {}).map(
     ([name, mapping]) => [name, compile(mapping)] as const,
   );
-  if (!audience || actor === null || email === null || roles === null) return undefined;
+  if (actor === null || email === null || roles === null) return undefined;
   if (attributes.some(([, read]) => read === null)) return undefined;
-  return {
-    ...{ issuer, audience, jwksUrl: jwksUrl || undefined, actor, email, roles },
-    attributes: attributes as TrustedIssuer['attributes'],
-  };
+  return { actor, email, roles, attributes: attributes as ClaimReaders['attributes'] };
 }
 
 function compile(mapping: ClaimMapping): ReadClaim | null {

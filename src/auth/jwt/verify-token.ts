@@ -1,12 +1,12 @@
 import { errors, jwtVerify } from 'jose';
 import type { Identity } from '../../contract/identity.ts';
-import { platformAdminRole } from '../../contract/names.ts';
 import type { VelocityError } from '../../errors.ts';
-import type { Claims, ReadClaim } from '../../resources/auth-strategies/claim-mapping.ts';
+import type { Claims } from '../../resources/auth-strategies/claim-mapping.ts';
 import { ClaimOverBounds } from '../../resources/auth-strategies/claim-mapping.ts';
 import type { KeySets } from './key-sets.ts';
 import type { ParsedToken } from './parse-token.ts';
 import { tokenAlgorithms } from './parse-token.ts';
+import { isName, readPerson } from './read-person.ts';
 import { refuseToken } from './token-refusal.ts';
 import type { TokenStrategy, TrustedIssuer } from './token-strategy.ts';
 
@@ -21,8 +21,6 @@ export interface PresentedToken {
 const secondMs = 1_000;
 /** The last second that a date can hold. */
 const secondsMax = 8_640_000_000_000;
-/** Of an actor, a role and an id: names, not documents. */
-const nameLengthMax = 256;
 
 /** Who the token is about, once its signature and its claims hold. Rejects with an AUTH code. */
 export async function verifyToken(
@@ -103,17 +101,13 @@ function requireTimes(
 
 function identityOf(claims: Claims, { parsed, strategy, issuer, organisation }: PresentedToken) {
   const { jti, exp } = claims;
-  const email = issuer.email && nameIn(issuer.email, claims);
   const identity: Identity = {
     organisation,
-    actor: actorIn(issuer, claims),
     actorType: 'user',
     strategy: strategy.entry.ref,
     platformAdmin: false,
     keyScopes: undefined,
-    roles: rolesIn(issuer, claims),
-    attributes: attributesIn(issuer, claims),
-    ...(email !== undefined && { email }),
+    ...readPerson(claims, issuer),
     credential: {
       kind: 'jwt',
       id: typeof jti === 'string' && isName(jti) ? jti : parsed.digest,
@@ -122,43 +116,4 @@ function identityOf(claims: Claims, { parsed, strategy, issuer, organisation }: 
     },
   };
   return identity;
-}
-
-function actorIn({ actor }: TrustedIssuer, claims: Claims): string {
-  const name = nameIn(actor, claims);
-  if (name !== undefined && name !== platformAdminRole) return name;
-  throw refuseToken('claims', 'The token does not name its actor.', {
-    hint: 'claims.actorId of the AuthStrategy must lead to one name, without control characters.',
-  });
-}
-
-function rolesIn({ roles }: TrustedIssuer, claims: Claims): string[] {
-  const found = (roles?.(claims).values ?? []).filter(
-    (role): role is string => typeof role === 'string' && isName(role),
-  );
-  // The bootstrap key's own: no issuer grants it.
-  return [...new Set(found)].filter((role) => role !== platformAdminRole);
-}
-
-function attributesIn({ attributes }: TrustedIssuer, claims: Claims): Record<string, unknown> {
-  const found = attributes.map(([name, read]) => {
-    const { values, isList } = read(claims);
-    return [name, isList ? values : values[0]] as const;
-  });
-  return Object.fromEntries(found.filter(([, value]) => value !== undefined));
-}
-
-/** Exactly one: of two names nobody could say whose the request is. */
-function nameIn(read: ReadClaim, claims: Claims): string | undefined {
-  const { values } = read(claims);
-  const [value] = values;
-  if (values.length !== 1) return undefined;
-  // A number beyond 2^53 has lost its last digits: two people would have one name.
-  const name = typeof value === 'string' || Number.isSafeInteger(value) ? String(value) : '';
-  return isName(name) ? name : undefined;
-}
-
-/** Neither invisible nor control characters: names are compared, joined and shown. */
-function isName(text: string): boolean {
-  return text !== '' && text.length <= nameLengthMax && !/\p{C}/u.test(text);
 }

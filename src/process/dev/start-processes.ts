@@ -37,6 +37,7 @@ export async function startProcesses(
         VELOCITY_DATABASE_URL: databaseUrl,
         VELOCITY_TEMPORAL_ADDRESS: temporalAddress,
         VELOCITY_CURSOR_SECRET: secrets.cursorSecret,
+        VELOCITY_SECRET_KEY: secrets.sealingKey,
         VELOCITY_PORT: String(ports.api),
         // Three processes cannot share a port; the API serves its figures on its own.
         VELOCITY_METRICS_PORT: '',

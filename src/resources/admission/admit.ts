@@ -19,6 +19,7 @@ import { schemaIndexes } from './indexes.ts';
 import { schemaLifecycle } from './lifecycle.ts';
 import { namespaceCollisions, tableCollisions } from './namespace-collisions.ts';
 import { namespaceOfParents, resourceNames } from './namespaces.ts';
+import { oidcSettings } from './oidc-settings.ts';
 import { schemaPartitioning } from './partitioning.ts';
 import { applicationQuota, schemaQuotas, unboundedRecords } from './quotas.ts';
 import { referencesBeforeDomain, resourceReferences } from './resource-references.ts';
@@ -79,6 +80,7 @@ const rules: { readonly [K in Kind]: readonly Rule<ResourceOf<K>>[] } = {
     authStrategyChildren,
     authStrategyDurations,
     tokenIssuers,
+    oidcSettings,
     authStrategySupport,
   ],
   RoleBinding: [namedSchemas],

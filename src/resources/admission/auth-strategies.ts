@@ -66,9 +66,6 @@ export function* authStrategyDurations({ spec }: AuthStrategy): Iterable<Finding
 
 export function* authStrategySupport({ metadata, spec }: AuthStrategy): Iterable<Finding> {
   const name = `AuthStrategy "${metadata.name}"`;
-  if (spec.type === 'oidc') {
-    yield warn(`${name} is of type oidc, by which this release accepts nobody yet.`);
-  }
   if (spec.type === 'none') {
     yield warn(
       `${name} lets callers in without credentials, where VELOCITY_AUTH_ALLOW_NONE=on: for development.`,

@@ -5,13 +5,16 @@ import type { Finding } from './finding.ts';
 import { at, refuse, warn } from './finding.ts';
 import type { AdmissionView } from './view.ts';
 
-/** Issuers of a strategy of type jwt: whose tokens, for whom, by which keys, and what they say. */
+/** Issuers of a strategy of type jwt or oidc: whose tokens, for whom, by which keys, and what they say. */
 export function* tokenIssuers({ spec }: AuthStrategy, view: AdmissionView): Iterable<Finding> {
-  if (spec.type !== 'jwt') return;
+  if (spec.type !== 'jwt' && spec.type !== 'oidc') return;
   for (const [i, issuer] of (spec.config.issuers ?? []).entries()) {
     const path = ['spec', 'config', 'issuers', i] as const;
-    yield* audience(issuer, path);
-    yield* addresses(issuer, path, view);
+    // For sessions an issuer only says how claims are read; with an audience its tokens are accepted.
+    if (spec.type === 'jwt' || issuer.audience) {
+      yield* audience(issuer, path);
+      yield* addresses(issuer, path, view);
+    }
     yield* claims(issuer, path);
   }
 }

@@ -53,7 +53,7 @@ export interface TestApi {
 }
 
 /** Where tests run the servers that users would have elsewhere. */
-const outboundAllow = ['127.0.0.1'];
+const outboundAllow = ['127.0.0.1', 'localhost'];
 
 /**
  * A whole API over a database of its own, with one organisation; only the port is missing. `given` is
