@@ -30,6 +30,9 @@ export interface Envelope<T> {
   readonly requestId?: string;
 }
 
+/** Asked before every request, since a long command outlives a token. */
+export type AccessToken = () => Promise<string>;
+
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** A connection that takes longer is not going to happen on any network worth using. */
@@ -41,11 +44,17 @@ const answerTimeoutMs = 120_000;
 export class ApiClient {
   readonly url: string;
   readonly #apiKey: string | undefined;
+  readonly #accessToken: AccessToken | undefined;
   readonly #agent: Agent;
 
-  constructor(options: { url: string; apiKey: string | undefined }) {
+  constructor(options: {
+    readonly url: string;
+    readonly apiKey: string | undefined;
+    readonly accessToken?: AccessToken | undefined;
+  }) {
     this.url = options.url.replace(/\/+$/, '');
     this.#apiKey = options.apiKey;
+    this.#accessToken = options.accessToken;
     this.#agent = new Agent({
       connect: { timeout: connectTimeoutMs },
       headersTimeout: answerTimeoutMs,
@@ -80,7 +89,9 @@ export class ApiClient {
 
   async #exchange(method: Method, path: string, options: ApiRequest): Promise<Exchanged> {
     const headers: Record<string, string> = { accept: 'application/json' };
-    if (this.#apiKey !== undefined) headers['x-api-key'] = this.#apiKey;
+    if (this.#accessToken !== undefined) {
+      headers['authorization'] = `Bearer ${await this.#accessToken()}`;
+    } else if (this.#apiKey !== undefined) headers['x-api-key'] = this.#apiKey;
     if (options.body !== undefined) headers['content-type'] = 'application/json';
     for (const [name, value] of Object.entries(options.headers ?? {})) {
       if (value !== undefined) headers[name.toLowerCase()] = value;

@@ -4,6 +4,7 @@ import type { Cli } from './cli.ts';
 import type { FoundContext } from './contexts.ts';
 import { findContext } from './contexts.ts';
 import type { OutputFormat } from './output.ts';
+import { accessTokenOf } from './sign-in/access-token.ts';
 
 /** Options that every command takes; `program.ts` declares them. */
 export interface GlobalOptions {
@@ -27,7 +28,10 @@ export async function connect(cli: Cli, command: Command): Promise<Connection> {
     apiKey: options.apiKey,
     name: options.context,
   });
-  const api = new ApiClient({ url: context.url, apiKey: context.apiKey });
+  // A key that was given for this command counts more than who is signed in.
+  const givenKey = options.apiKey ?? cli.config.apiKey;
+  const accessToken = givenKey === undefined ? accessTokenOf(cli, context) : undefined;
+  const api = new ApiClient({ url: context.url, apiKey: context.apiKey, accessToken });
   cli.cleanups.push(() => api.close());
   return { api, context, output: outputOf(command) };
 }

@@ -9,6 +9,26 @@ export interface Context {
   readonly apiKey?: string;
   /** Used where -n is not given. */
   readonly namespace?: string;
+  /** Made by `velocity auth login`; while it holds tokens they are sent instead of the key. */
+  readonly signIn?: SignIn;
+}
+
+/** A person who signed in at an OpenID provider, and how to do so again. */
+export interface SignIn {
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly scope: string;
+  /** RFC 8707: the API that the tokens are for. */
+  readonly resource?: string;
+  /** Absent: signed out. */
+  readonly tokens?: SignInTokens;
+}
+
+export interface SignInTokens {
+  readonly accessToken: string;
+  /** RFC 3339; absent where the issuer does not say. */
+  readonly expiresAt?: string;
+  readonly refreshToken?: string;
 }
 
 export interface ContextFile {

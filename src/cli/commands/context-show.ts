@@ -12,12 +12,13 @@ export function contextShowCommand(cli: Cli): Command {
     .addHelpText('after', example('velocity context show'))
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions>();
-      const { name, url, apiKey, namespace, source } = await findContext(
+      const { name, url, apiKey, namespace, signIn, source } = await findContext(
         cli.config,
         cli.workingDirectory,
         { url: options.url, apiKey: options.apiKey, name: options.context },
       );
-      const shown = { name, url, apiKey: maskKey(apiKey), namespace, source };
+      const signedInAt = signIn?.tokens === undefined ? undefined : signIn.issuer;
+      const shown = { name, url, apiKey: maskKey(apiKey), signedInAt, namespace, source };
       printData(cli, outputOf(command), shown, () => ({
         head: ['FIELD', 'VALUE'],
         rows: Object.entries(shown).map(([field, value]) => [field, cell(value)]),

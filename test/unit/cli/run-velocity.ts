@@ -14,6 +14,9 @@ export interface RunOptions {
   readonly config?: Partial<CliConfig>;
   readonly stdin?: string;
   readonly tty?: boolean;
+  readonly now?: () => number;
+  /** Called with what the command writes there, while it runs. */
+  readonly onStderr?: (text: string) => void;
   /** Called with what a Ctrl-C would do, once something listens for it. */
   readonly onInterruptible?: (interrupt: () => void) => void;
 }
@@ -35,7 +38,7 @@ export async function temporaryFolder(): Promise<string> {
 export async function runVelocity(argv: readonly string[], options: RunOptions = {}): Promise<Ran> {
   const folder = options.folder ?? (await temporaryFolder());
   const stdout = memory();
-  const stderr = memory();
+  const stderr = memory(options.onStderr);
   const cli = createCli(folder, { stdout: stdout.stream, stderr: stderr.stream }, options);
   const exitCode = await runCli(argv, cli);
   return { exitCode, stdout: stdout.text(), stderr: stderr.text() };
@@ -71,7 +74,7 @@ function createCli(
     stdin: Readable.from(options.stdin === undefined ? [] : [Buffer.from(options.stdin)]),
     stdout: { stream: streams.stdout, isTty, columns: 80 },
     stderr: { stream: streams.stderr, isTty, columns: 80 },
-    now: Date.now,
+    now: options.now ?? Date.now,
     newId: () => crypto.randomUUID(),
     onInterrupt: (callback) => {
       options.onInterruptible?.(callback);
@@ -82,11 +85,12 @@ function createCli(
   };
 }
 
-function memory(): { stream: Writable; text(): string } {
+function memory(onText?: (text: string) => void): { stream: Writable; text(): string } {
   const chunks: string[] = [];
   const stream = new Writable({
     write(chunk, _encoding, done) {
       chunks.push(String(chunk));
+      onText?.(String(chunk));
       done();
     },
   });
