@@ -76,6 +76,40 @@ const rows: Readonly<Record<number, Row>> = {
     answer: 'the same answer as a missing one',
     suites: [['integration/records/abuse.test.ts', '2: a reference to']],
   },
+  3: {
+    title: '`alg: none`, HS/RS confusion',
+    answer: '401',
+    suites: [['integration/auth/hostile-tokens.test.ts', 'hostile tokens']],
+  },
+  4: {
+    title: 'embedded `jwk`, `jku`, `x5u`; path or SQL in `kid`',
+    answer: '401, nothing fetched',
+    suites: [
+      [
+        'integration/auth/hostile-tokens.test.ts',
+        'has tried several hundred of them, and fetched nothing for any',
+      ],
+    ],
+  },
+  5: {
+    title: 'wrong `aud`, `iss`; expired; not yet valid',
+    answer: '401',
+    suites: [
+      ['integration/auth/hostile-tokens.test.ts', 'says what is wrong with a token'],
+      ['integration/access-property.test.ts', 'random access rules'],
+    ],
+  },
+  6: {
+    title: 'a flood of unknown `kid`s',
+    answer: '401, at most one fetch in 30 s',
+    suites: [
+      ['unit/auth/key-sets.test.ts', 'cost one fetch in 30 s under a flood of unknown kids'],
+      [
+        'integration/auth/key-set-faults.test.ts',
+        'killed in the middle of load has everybody served whose key is known, and nobody else',
+      ],
+    ],
+  },
   7: {
     title: 'a revoked token or key',
     answer: '401 at once',
@@ -184,6 +218,20 @@ const rows: Readonly<Record<number, Row>> = {
       }
     },
     suites: [['unit/cel/check-cel.test.ts', 'an expression › bounds']],
+  },
+  19: {
+    title: 'a webhook or JWKS address inside the network, or rebinding',
+    answer: 'refused at admission, blocked at connect',
+    suites: [
+      [
+        'unit/resources/outbound/outbound.test.ts',
+        'are not made where a name first leads outside and then inside (rebinding)',
+      ],
+      [
+        'unit/resources/admission/auth-strategies.test.ts',
+        'refuses %s, inside the network, unless the installation allows it',
+      ],
+    ],
   },
   21: {
     title: 'a stale or missing version',

@@ -1,12 +1,14 @@
 import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { testTenant } from '../support/manifests.ts';
+import { manifest, testTenant } from '../support/manifests.ts';
 import { uniqueName } from '../support/postgres.ts';
+import type { TestIssuer } from '../support/token-issuer.ts';
+import { claimsFor, makeKey, signToken, startIssuer } from '../support/token-issuer.ts';
 import type { Keys } from './access/provide-worlds.ts';
 import { provideWorlds } from './access/provide-worlds.ts';
 import { seededRandom } from './access/random.ts';
 import { randomRequests } from './access/random-request.ts';
-import { randomCaller, randomSpec, randomValues } from './access/random-world.ts';
+import { attributes, randomCaller, randomSpec, randomValues } from './access/random-world.ts';
 import { answerOf, knownFields } from './access/reference.ts';
 import type { Expected } from './access/reference-answer.ts';
 import { sometime } from './access/reference-answer.ts';
@@ -36,6 +38,8 @@ const together = 8;
 
 let api: TestApi;
 let rivalNamespace: string;
+let issuer: TestIssuer;
+const signingKey = makeKey('ES256', 'first');
 let rival: string;
 /** Answers by kind of request and status: what the run has shown. */
 const tally = new Map<string, number>();
@@ -45,15 +49,38 @@ beforeAll(async () => {
   rival = uniqueName('rival');
   const tenant = testTenant(rival);
   rivalNamespace = tenant.namespace;
-  await api.provide(...tenant.base);
+  issuer = await startIssuer([signingKey]);
+  const { namespace } = api.tenant;
+  const claims = {
+    roles: 'roles',
+    attributes: Object.fromEntries(attributes.map((name) => [name, name])),
+  };
+  const issuers = [{ issuer: issuer.url, audience: 'velocity', claims }];
+  await api.provide(
+    ...tenant.base,
+    manifest('AuthStrategy', 'tokens', namespace, { type: 'jwt', config: { issuers } }),
+    manifest('AuthStrategy', 'either', namespace, {
+      type: 'composite',
+      config: { children: ['tokens', 'keys'].map((name) => ({ name, namespace })) },
+    }),
+  );
 });
 
-afterAll(() => api?.close());
+afterAll(async () => {
+  await issuer?.stop();
+  await api?.close();
+});
+
+function sign({ actor, token, key }: Caller): string {
+  const ends = key.standing === 'expired' ? { iat: 1, exp: 2 } : {};
+  const said = { ...token?.attributes, roles: token?.roles, sub: actor, ...ends };
+  return signToken(signingKey, claimsFor(issuer, said));
+}
 
 function randomWorld(seed: number): World {
   const random = seededRandom(seed);
   const { organisation, namespace } = api.tenant;
-  const spec = randomSpec(random, { name: 'keys', namespace });
+  const spec = randomSpec(random, { name: 'either', namespace });
   const name = `case-${seed}`;
   const place = { schema: name, organisation, rival };
   const callers = Array.from({ length: callersEach }, (_, index) =>
@@ -230,7 +257,7 @@ describe('random access rules', () => {
       const count = Math.min(together, schemasWanted - done);
       const seeds = Array.from({ length: count }, (_, index) => firstSeed + done + index);
       const worlds = seeds.map(randomWorld);
-      const keys = await provideWorlds(api, worlds, rivalNamespace);
+      const keys = await provideWorlds(api, worlds, { rivalNamespace, sign });
       await Promise.all(worlds.map((world, index) => ask(world, keys, seeds[index] ?? 0)));
       done += count;
     }

@@ -7,11 +7,17 @@ import type { TestApi } from '../api/test-api.ts';
 import { connect } from '../records/trail.ts';
 import type { Caller, Standing, World } from './world.ts';
 
-/** The key of every caller of some worlds. */
+/** The key or token of every caller of some worlds. */
 export type Keys = ReadonlyMap<Caller, string>;
 
 const ended = '2020-01-01T00:00:00Z';
 const far = '2100-01-01T00:00:00Z';
+
+export interface ProvideOptions {
+  readonly rivalNamespace: string;
+  /** A token of the issuer that the schemas believe. */
+  readonly sign: (caller: Caller) => string;
+}
 
 /**
  * Schemas as their plan makes them, without Temporal, and their callers. Bindings and keys are put
@@ -20,7 +26,7 @@ const far = '2100-01-01T00:00:00Z';
 export async function provideWorlds(
   api: TestApi,
   worlds: readonly World[],
-  rivalNamespace: string,
+  { rivalNamespace, sign }: ProvideOptions,
 ): Promise<Keys> {
   const { namespace, organisation } = api.tenant;
   const manifests = worlds.map(({ name, spec }) =>
@@ -40,14 +46,18 @@ export async function provideWorlds(
       continue;
     }
     const at = caller.organisation === organisation ? namespace : rivalNamespace;
-    const key = mintApiKey('test', randomBytes);
-    keys.set(caller, key);
     caller.bindings.forEach(({ roles, scopes, standing }, index) => {
       bindings.push({
         ...{ namespace: at, name: `${caller.actor}-${index}`, organisation: caller.organisation },
         ...{ actor_id: caller.actor, roles, scopes, ...endOf(standing) },
       });
     });
+    if (caller.token !== undefined) {
+      keys.set(caller, sign(caller));
+      continue;
+    }
+    const key = mintApiKey('test', randomBytes);
+    keys.set(caller, key);
     rows.push({
       ...{ namespace: at, name: caller.actor, organisation: caller.organisation },
       ...{ key_hash: hashApiKey(key).toString('hex'), actor: caller.actor, actor_type: 'user' },

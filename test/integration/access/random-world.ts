@@ -60,7 +60,7 @@ const attributeFields: Readonly<Record<string, string>> = {
   due: 'due_on',
   tag: 'tags_of',
 };
-const attributes = Object.keys(attributeFields);
+export const attributes = Object.keys(attributeFields);
 
 /** The value that every record has and nobody is kept from, by which records are told apart. */
 export const anchor = 'code_of';
@@ -179,6 +179,17 @@ export function randomCaller(
     return { actor: adminActor, organisation, platformAdmin, bindings: [], key };
   }
   const foreign = kind === 1;
+  if (kind > 1 && kind < 8) {
+    return {
+      ...{ actor: name, organisation: place.organisation, platformAdmin: false },
+      bindings: random.times(0, 1, () => randomBinding(random, place)),
+      token: {
+        roles: random.some([...roles, 'stranger'], 0.4),
+        attributes: randomAttributes(random),
+      },
+      key: { scopes: [], standing: random.chance(0.1) ? 'expired' : 'live' },
+    };
+  }
   return {
     actor: name,
     organisation: foreign ? place.rival : place.organisation,

@@ -59,6 +59,12 @@ export function rightsTo(world: World, caller: Caller, operation: Operation): Ri
   }
   const grants: Grant[] = [];
   const roles: string[] = [];
+  // A token is for the whole organisation: the default role comes with bindings alone.
+  for (const role of caller.token?.roles ?? []) {
+    roles.push(role);
+    if (!allows(world, role, operation)) continue;
+    grants.push({ role, attributes: caller.token?.attributes ?? {} });
+  }
   for (const binding of caller.bindings) {
     if (binding.standing !== 'live') continue;
     const covering = binding.scopes.filter((scope) => covers(scope, world, operation));

@@ -38,6 +38,8 @@ export interface Caller {
   /** Holds the bootstrap key. */
   readonly platformAdmin: boolean;
   readonly bindings: readonly Binding[];
+  /** Calls with a token that says this, and with no key. */
+  readonly token?: { readonly roles: readonly string[]; readonly attributes: Attributes };
   readonly key: { readonly scopes: readonly Scope[]; readonly standing: Standing };
 }
 
