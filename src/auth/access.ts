@@ -1,16 +1,21 @@
 import type { Grant, Identity, KeyScope } from '../contract/identity.ts';
-import type { Filter, Operation } from '../contract/kinds.ts';
+import type { FieldMask, FieldReference, Filter, Operation } from '../contract/kinds.ts';
 import { platformAdminRole } from '../contract/names.ts';
 import { VelocityError } from '../errors.ts';
 import type { Condition } from '../query/condition.ts';
+import type { Masks } from '../query/mask.ts';
+import { noMasks } from '../query/mask.ts';
 import type { BindingEntry, RegistrySnapshot } from '../resources/registry/snapshot.ts';
 import type { CompiledField, CompiledSchema } from '../schema/compile.ts';
+import { referencePath } from '../schema/compile.ts';
 import { holdsAny, rolesGranting } from '../schema/role-rights.ts';
 import { filterAttribute } from '../schema/row-policy.ts';
 import type { Note } from './access-note.ts';
+import { maskFor, masksFor, tellsByWriting } from './field-masks.ts';
 import { fittingAttributes, valuesOf } from './fitting-attributes.ts';
+import { acceptsIdentity } from './strategy-choice.ts';
 
-/** What a caller may do with one schema, for one operation: layers 1, 4 and 5, decided once. */
+/** What a caller may do with one schema, for one operation: layers 1, 4, 5 and 6, decided once. */
 export interface Access {
   /** The grants that allow the operation; row filters look at nothing else. */
   readonly grants: readonly Grant[];
@@ -19,6 +24,8 @@ export interface Access {
   /** Field names, system ones included. */
   readonly readable: ReadonlySet<string>;
   readonly writable: ReadonlySet<string>;
+  /** Layer 6: readable fields whose values this caller does not see. */
+  readonly masks: Masks;
   /** Layer 4 in the query itself, so that it can be an index condition; undefined: all rows. */
   readonly rowFilter: Condition | undefined;
 }
@@ -40,7 +47,7 @@ const decided = new WeakMap<
 const decidedMax = 10_000;
 
 /**
- * Layer 1, deny by default, and what layers 4 and 5 leave of the schema. Throws SCHEMA_NOT_FOUND to
+ * Layer 1, deny by default, and what layers 4 to 6 leave of the schema. Throws SCHEMA_NOT_FOUND to
  * callers of another organisation, RBAC_DENIED or AUTH_INSUFFICIENT_SCOPES to the rest.
  */
 export function authorize(question: AccessQuestion): Access {
@@ -62,7 +69,7 @@ function decide(question: AccessQuestion): Access | VelocityError {
     known = new Map();
     decided.set(snapshot, known);
   }
-  const key = `${identity.organisation}\n${identity.actor}\n${identity.platformAdmin}\n${scopesKey(identity)}\n${tokenKey(identity)}\n${schema.statementPrefix}\n${operation}`;
+  const key = `${identity.organisation}\n${identity.actor}\n${identity.platformAdmin}\n${scopesKey(identity)}\n${tokenKey(identity)}\n${identity.strategy}\n${identity.credential.issuer ?? ''}\n${schema.statementPrefix}\n${operation}`;
   const hit = known.get(key);
   if (hit !== undefined && nowMs < hit.untilMs) return hit.access;
   const bindings = bindingsOf(question);
@@ -70,12 +77,16 @@ function decide(question: AccessQuestion): Access | VelocityError {
   if (known.size >= decidedMax) known.clear();
   known.set(key, {
     access,
-    untilMs: Math.min(
-      Number.POSITIVE_INFINITY,
-      ...bindings.map((b) => b.expiresAt ?? Number.POSITIVE_INFINITY),
-    ),
+    untilMs: firstExpiry(question),
   });
   return access;
+}
+
+/** Of all the caller's bindings: those in other domains say how references by key are masked. */
+function firstExpiry({ identity, snapshot, nowMs }: AccessQuestion): number {
+  const all = snapshot.bindings.get(`${identity.organisation}\n${identity.actor}`) ?? [];
+  const expiries = all.map(({ expiresAt }) => expiresAt ?? Number.POSITIVE_INFINITY);
+  return Math.min(Number.POSITIVE_INFINITY, ...expiries.filter((expiry) => expiry > nowMs));
 }
 
 const scopeKeys = new WeakMap<readonly KeyScope[], string>();
@@ -162,19 +173,35 @@ function decideAccess(
     );
   }
   const roles = new Set(grants.map((grant) => grant.role));
+  const readable = new Set(
+    [...schema.fields.values()].filter((f) => mayRead(f, roles, schema, scopes)).map((f) => f.name),
+  );
+  const masks = masksFor(schema, { readable, roles }, (ref) => maskOfKey(question, ref));
   return {
     grants,
     grantsText: grantsText(schema, grants),
-    readable: new Set(
-      [...schema.fields.values()]
-        .filter((f) => mayRead(f, roles, schema, scopes))
+    readable,
+    writable: new Set(
+      schema.userFields
+        .filter((f) => mayWrite(f, roles, schema, scopes) && !tellsByWriting(f, schema, masks))
         .map((f) => f.name),
     ),
-    writable: new Set(
-      schema.userFields.filter((f) => mayWrite(f, roles, schema, scopes)).map((f) => f.name),
-    ),
+    masks,
     rowFilter: rowFilterOf(schema, grants),
   };
+}
+
+/** How the caller sees the key in its own schema, as far as its strategy believes them at all. */
+function maskOfKey(question: AccessQuestion, reference: FieldReference): FieldMask | undefined {
+  const schema = question.snapshot.targets.get(referencePath(reference));
+  const mask = schema?.fields.get(reference.key ?? 'id')?.spec.mask;
+  if (schema === undefined || mask === undefined) return undefined;
+  const { identity, snapshot } = question;
+  const reading: AccessQuestion = { ...question, schema, operation: 'read' };
+  if (!acceptsIdentity(identity, schema, 'read', snapshot)) return mask;
+  const scopes = identity.keyScopes?.filter((scope) => covers(scope, schema, 'read'));
+  const grants = scopes?.length === 0 ? [] : grantsOf(reading, bindingsOf(reading), scopes);
+  return maskFor(mask, schema, new Set(grants.map(({ role }) => role)));
 }
 
 export function schemaNotFound(path: string): VelocityError {
@@ -190,6 +217,7 @@ function fullAccess(schema: CompiledSchema): Access {
     grantsText: grantsText(schema, grants),
     readable: new Set(schema.fields.keys()),
     writable: new Set(schema.userFields.map((field) => field.name)),
+    masks: noMasks,
     rowFilter: undefined,
   };
 }

@@ -1,5 +1,6 @@
-import type { Field } from '../contract/kinds.ts';
-import { projectField } from '../query/projection.ts';
+import type { Field, FieldMask } from '../contract/kinds.ts';
+import type { Masks } from '../query/mask.ts';
+import { showField } from '../query/projection.ts';
 import type { CompiledField, CompiledSchema } from '../schema/compile.ts';
 import { planConversion } from '../schema/conversion.ts';
 import { quoteIdentifier, quoteLiteral } from '../schema/identifier.ts';
@@ -28,29 +29,38 @@ export function projectOntoNow(input: {
   readonly schema: CompiledSchema;
   readonly lineage: Lineage;
   readonly readable: ReadonlySet<string>;
+  readonly masks: Masks;
   readonly typeOf: TypeOf;
 }): ProjectedState {
-  const { schema, lineage, readable, typeOf } = input;
+  const { schema, lineage, readable, masks, typeOf } = input;
   const projected = schema.userFields
     .filter(({ name }) => readable.has(name))
-    .map((field) => projectPast(field, followBack(lineage, field.name), typeOf));
+    .map((field) => {
+      const stretches = followBack(lineage, field.name);
+      return projectPast({ field, mask: masks.get(field.name), stretches, typeOf });
+    });
   const columns = projected.map(({ name, value }) => `${value} as ${quoteIdentifier(name)}`);
   const lost = projected.flatMap((one) => (one.lost === undefined ? [] : [one.lost]));
   return { record: toObject(columns, readable), lost: toArray(lost) };
 }
 
-/** States of one revision as that revision had records; `fields` are those that the caller may see. */
+/**
+ * States of one revision as that revision had records; `fields` are those that the caller may see, by
+ * the masks under their names of then.
+ */
 export function projectOriginal(input: {
   readonly lineage: Lineage;
   readonly revision: number;
   readonly fields: readonly Field[];
   readonly readable: ReadonlySet<string>;
+  readonly masks: Masks;
   readonly typeOf: TypeOf;
 }): string {
-  const { lineage, revision, fields, readable, typeOf } = input;
+  const { lineage, revision, fields, readable, masks, typeOf } = input;
   const columns = fields.map((field) => {
     const column = sourceColumn(columnAt(lineage, field.name, revision));
-    return `${projectField(asCompiled(field, typeOf), column)} as ${quoteIdentifier(field.name)}`;
+    const value = showField(asCompiled(field, typeOf), masks.get(field.name), column);
+    return `${value} as ${quoteIdentifier(field.name)}`;
   });
   return toObject(columns, readable);
 }
@@ -61,11 +71,13 @@ interface ProjectedField {
   readonly lost?: string;
 }
 
-function projectPast(
-  field: CompiledField,
-  stretches: readonly Stretch[],
-  typeOf: TypeOf,
-): ProjectedField {
+function projectPast(input: {
+  readonly field: CompiledField;
+  readonly mask: FieldMask | undefined;
+  readonly stretches: readonly Stretch[];
+  readonly typeOf: TypeOf;
+}): ProjectedField {
+  const { field, mask, stretches, typeOf } = input;
   const values: string[] = [];
   const misfits: string[] = [];
   for (const { untilRevision, source } of stretches) {
@@ -93,8 +105,9 @@ function projectPast(
   }
   const value = `(case ${values.join(' ')} end)::${field.columnType}`;
   const { name } = field;
-  const projection = projectField(
+  const projection = showField(
     asCompiled(field.spec, () => field.columnType),
+    mask,
     value,
   );
   if (misfits.length === 0) return { name, value: projection };

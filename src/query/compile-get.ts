@@ -3,6 +3,7 @@ import { compileFilter, tableOf } from './compile-filter.ts';
 import { compileIncludes } from './compile-include.ts';
 import type { CompiledStatement } from './compiled-statement.ts';
 import { nameStatement } from './compiled-statement.ts';
+import type { Masks } from './mask.ts';
 import { Parameters } from './parameters.ts';
 import type { PlannedCondition } from './plan-condition.ts';
 import { planRowFilter } from './plan-condition.ts';
@@ -18,6 +19,7 @@ import type { RecordQuery } from './record-query.ts';
 export interface GetPlan {
   readonly schema: CompiledSchema;
   readonly fields: readonly CompiledField[];
+  readonly masks: Masks;
   readonly rowFilter: PlannedCondition | undefined;
   readonly includes: readonly IncludePlan[];
 }
@@ -37,12 +39,12 @@ export function planGet(input: GetInput): GetPlan {
   const fields = planSelection(scope, query.select, includes, problems);
   refuseProblems(problems);
   const rowFilter = access.rowFilter && planRowFilter(schema, access.rowFilter);
-  return { schema, fields, rowFilter, includes };
+  return { schema, fields, masks: access.masks, rowFilter, includes };
 }
 
 /** Answers no row or one: `version`, for the ETag, and `data`, the record as JSON text. */
 export function compileGet(plan: GetPlan): (id: string) => CompiledStatement {
-  const { schema, fields, includes } = plan;
+  const { schema, includes } = plan;
   const parameters = new Parameters();
   const id = parameters.add(undefined, 'uuid');
   const { joins, records } = compileIncludes(includes, 't', parameters);
@@ -50,7 +52,7 @@ export function compileGet(plan: GetPlan): (id: string) => CompiledStatement {
     `select t."version", row_to_json(${recordAlias})::text as data`,
     `from ${tableOf(schema)} t`,
     joins,
-    `cross join lateral (select ${projectColumns(schema, fields, 't', records)}) ${recordAlias}`,
+    `cross join lateral (select ${projectColumns(plan, 't', records)}) ${recordAlias}`,
     `where t."id" = ${id} and ${compileFilter(plan, 't', parameters)}`,
   ].join(' ');
   const { name } = nameStatement({ schema, operation: 'get', text }, parameters);

@@ -25,13 +25,13 @@ export function compileIncludes(
   includes.forEach((include, index) => {
     const own = `${alias}_${index}`;
     const inner = compileIncludes(include.includes, own, parameters);
-    const { target, fields, key, field, rowFilter } = include;
+    const { target, fields, masks, key, field, rowFilter } = include;
     const conditions = [
       `${quoteIdentifier(own)}.${quoteIdentifier(key)} = ${quoteIdentifier(alias)}.${quoteIdentifier(field.name)}`,
       compileFilter({ rowFilter }, own, parameters),
     ];
     joins.push(`left join ${tableOf(target)} ${own} on ${conditions.join(' and ')}`, inner.joins);
-    const columns = projectColumns(target, fields, own, inner.records);
+    const columns = projectColumns({ schema: target, fields, masks }, own, inner.records);
     records.set(
       field.name,
       `case when ${quoteIdentifier(own)}."id" is not null ` + `then ${toRecord(columns)} end`,

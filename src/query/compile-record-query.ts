@@ -74,7 +74,7 @@ function compileRecords(plan: RecordPlan, parameters: Parameters): string {
     ({ field }, index) => `t.${quoteIdentifier(field.name)} as key_${index}`,
   );
   const { joins, records } = compileIncludes(plan.includes, 't', parameters);
-  const columns = projectColumns(plan.schema, plan.fields, 't', records);
+  const columns = projectColumns(plan, 't', records);
   const record = `cross join lateral (select ${columns}) ${recordAlias}`;
   const selected = `select ${[recordAlias, ...keys].join(', ')}`;
   const order = `order by ${compileOrder(plan.sort, 't')}`;

@@ -3,7 +3,7 @@ import type { Condition, FieldCondition, Operator } from './condition.ts';
 import type { FilterValue } from './filter-value.ts';
 import { readFilterValue, UnfitValue } from './filter-value.ts';
 import type { PlanProblem, Scope } from './plan-problem.ts';
-import { findReadable, isProblem, notFilterable } from './plan-problem.ts';
+import { findReadable, isFilterable, isProblem, notFilterable } from './plan-problem.ts';
 import type { ValueType } from './value-type.ts';
 import { operatorsOf, valueTypeOf } from './value-type.ts';
 
@@ -85,7 +85,7 @@ function planTest(
     problems.push(field);
     return undefined;
   }
-  if (!field.filterable) {
+  if (!isFilterable(field, scope.access)) {
     problems.push(notFilterable(scope, field.name, pointers.field));
     return undefined;
   }

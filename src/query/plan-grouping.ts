@@ -1,7 +1,7 @@
 import type { CompiledField } from '../schema/compile.ts';
 import type { Aggregate, AggregateFunction, Grouping } from './parse-grouping.ts';
 import type { PlanProblem, Scope } from './plan-problem.ts';
-import { findReadable, isProblem, notFilterable } from './plan-problem.ts';
+import { findReadable, isFilterable, isProblem, notFilterable } from './plan-problem.ts';
 import type { Direction, RecordQuery, SortKey } from './record-query.ts';
 import type { ValueType } from './value-type.ts';
 import { valueTypeOf } from './value-type.ts';
@@ -42,7 +42,7 @@ export function planGrouping(
   return {
     by: by.flatMap(({ name, pointer }) => {
       const field = findReadable(scope, name, pointer);
-      if (isProblem(field) || !field.filterable) {
+      if (isProblem(field) || !isFilterable(field, scope.access)) {
         problems.push(isProblem(field) ? field : notFilterable(scope, name, pointer));
         return [];
       }
@@ -93,6 +93,11 @@ function planAggregate(
   const field = findReadable(scope, name, `${pointer}/field`);
   if (isProblem(field)) {
     problems.push(field);
+    return undefined;
+  }
+  // Anything gathered of masked values tells of them, were it how many there are.
+  if (scope.access.masks.has(name)) {
+    problems.push(notFilterable(scope, name, `${pointer}/field`));
     return undefined;
   }
   const types = gathered[fn];

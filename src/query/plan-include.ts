@@ -1,5 +1,6 @@
 import type { FieldReference } from '../contract/kinds.ts';
 import type { CompiledField, CompiledSchema } from '../schema/compile.ts';
+import type { Masks } from './mask.ts';
 import type { PlannedCondition } from './plan-condition.ts';
 import { planRowFilter } from './plan-condition.ts';
 import type { PlanProblem, Scope } from './plan-problem.ts';
@@ -18,6 +19,7 @@ export interface IncludePlan {
   /** The target's field that the reference holds. */
   readonly key: string;
   readonly fields: readonly CompiledField[];
+  readonly masks: Masks;
   readonly rowFilter: PlannedCondition | undefined;
   readonly includes: readonly IncludePlan[];
 }
@@ -80,6 +82,11 @@ function planInclude(
     problems.push(misfit(pointer, 'reference', message));
     return undefined;
   }
+  // The record in place of its key would show what the mask of the key hides.
+  if (scope.access.masks.has(name)) {
+    problems.push(misfit(pointer, 'masked', `"${name}" is masked for you and cannot be included`));
+    return undefined;
+  }
   const target = schemas.findSchema(reference);
   const access = target === undefined ? undefined : schemas.accessTo(target);
   if (target === undefined || access === undefined) {
@@ -96,6 +103,7 @@ function planInclude(
     target,
     key: reference.key ?? 'id',
     fields: [...target.fields.values()].filter((each) => isReadable(each, access)),
+    masks: access.masks,
     rowFilter: access.rowFilter === undefined ? undefined : planRowFilter(target, access.rowFilter),
     includes: planIncludes({ schema: target, access }, path.deeper, schemas, problems),
   };

@@ -38,14 +38,26 @@ export function findReadable(
   };
 }
 
+/** Whether rows may be chosen by the field's value: by one that is masked, it could be guessed. */
+export function isFilterable(field: CompiledField, { masks }: ReadAccess): boolean {
+  return field.filterable && !masks.has(field.name);
+}
+
+export function isSortable(field: CompiledField, { masks }: ReadAccess): boolean {
+  return field.sortable && !masks.has(field.name);
+}
+
 export function notFilterable(scope: Scope, name: string, pointer: string): PlanProblem {
   return {
     code: 'FIELD_NOT_FILTERABLE',
     pointer,
     rule: 'filterable',
     message: `${titleOf(scope.schema)} cannot be filtered by "${name}"`,
-    hint: 'Set filterable: true on the field.',
-    details: { field: name, filterable: readableNames(scope, (field) => field.filterable) },
+    hint: scope.access.masks.has(name) ? maskedHint : 'Set filterable: true on the field.',
+    details: {
+      field: name,
+      filterable: readableNames(scope, (field) => isFilterable(field, scope.access)),
+    },
   };
 }
 
@@ -55,10 +67,15 @@ export function notSortable(scope: Scope, name: string, pointer: string): PlanPr
     pointer,
     rule: 'sortable',
     message: `${titleOf(scope.schema)} cannot be sorted by "${name}"`,
-    hint: 'Set sortable: true on the field.',
-    details: { field: name, sortable: readableNames(scope, (field) => field.sortable) },
+    hint: scope.access.masks.has(name) ? maskedHint : 'Set sortable: true on the field.',
+    details: {
+      field: name,
+      sortable: readableNames(scope, (field) => isSortable(field, scope.access)),
+    },
   };
 }
+
+const maskedHint = 'You see it masked: that takes a role of its unmaskedFor.';
 
 export function isProblem(found: object): found is PlanProblem {
   return 'code' in found;

@@ -1,6 +1,7 @@
 import type { CompiledField, CompiledSchema } from '../schema/compile.ts';
 import type { CursorKeys, CursorSeal } from './cursor.ts';
 import { readCursor } from './cursor.ts';
+import type { Masks } from './mask.ts';
 import type { PlannedCondition } from './plan-condition.ts';
 import { planCondition, planRowFilter } from './plan-condition.ts';
 import type { GroupingPlan } from './plan-grouping.ts';
@@ -12,6 +13,7 @@ import {
   findReadable,
   isProblem,
   isReadable,
+  isSortable,
   notSortable,
   refuseProblems,
 } from './plan-problem.ts';
@@ -30,6 +32,7 @@ export interface PlannedSort {
 export interface RecordPlan {
   readonly schema: CompiledSchema;
   readonly fields: readonly CompiledField[];
+  readonly masks: Masks;
   readonly where: PlannedCondition | undefined;
   readonly rowFilter: PlannedCondition | undefined;
   /** Ends with the id, so that no two records share a place. */
@@ -67,6 +70,7 @@ export function planRecordQuery(input: PlanInput): RecordPlan {
   const plan: Omit<RecordPlan, 'after' | 'seal'> = {
     schema,
     fields: planSelection(scope, query.select, includes, problems),
+    masks: access.masks,
     where,
     rowFilter: access.rowFilter && planRowFilter(schema, access.rowFilter),
     sort,
@@ -116,7 +120,7 @@ function planSort(scope: Scope, keys: readonly SortKey[], problems: PlanProblem[
   for (const { field: name, direction, pointer } of keys) {
     const field = findReadable(scope, name, pointer);
     if (isProblem(field)) problems.push(field);
-    else if (!field.sortable) problems.push(notSortable(scope, name, pointer));
+    else if (!isSortable(field, scope.access)) problems.push(notSortable(scope, name, pointer));
     else sort.push({ field, direction, nullable: isNullable(field) });
     // The id alone decides: whatever follows it never does.
     if (name === 'id') return sort;

@@ -1,5 +1,8 @@
+import type { FieldMask } from '../contract/kinds.ts';
 import type { CompiledField, CompiledSchema } from '../schema/compile.ts';
 import { quoteIdentifier } from '../schema/identifier.ts';
+import type { Masks } from './mask.ts';
+import { maskColumn } from './mask.ts';
 
 /** Integers up to 2^53 are JSON numbers; beyond, doubles have gaps and they are written as strings. */
 const safeIntegerMax = 2 ** 53;
@@ -11,17 +14,20 @@ export const recordAlias = '_record';
 const leadingColumns = ['id', 'version'];
 const trailingColumns = ['created_at', 'created_by', 'updated_at', 'updated_by'];
 
+/** Which of a record's fields a caller sees, and how. */
+export interface Shown {
+  readonly schema: CompiledSchema;
+  readonly fields: readonly CompiledField[];
+  readonly masks: Masks;
+}
+
 /**
  * A row of the table `alias` as one JSON object, built by Postgres. The session's time zone must
  * be UTC. Nothing but `fields` is in it, in the stable order of records; the columns of deletion
  * and archival never are. Of type json: cast it to text to pass it through unparsed.
  */
-export function projectRecord(
-  schema: CompiledSchema,
-  fields: readonly CompiledField[],
-  alias: string,
-): string {
-  return toRecord(projectColumns(schema, fields, alias));
+export function projectRecord(shown: Shown, alias: string): string {
+  return toRecord(projectColumns(shown, alias));
 }
 
 /** A select list as one JSON object. */
@@ -35,16 +41,17 @@ export function toRecord(columns: string): string {
  * out each name again. `included` replaces fields by expressions: records that they refer to.
  */
 export function projectColumns(
-  schema: CompiledSchema,
-  fields: readonly CompiledField[],
+  shown: Shown,
   alias: string,
   included: ReadonlyMap<string, string> = noneIncluded,
 ): string {
-  if (included.size > 0) return writeColumns(schema, fields, alias, included);
+  if (included.size > 0) return writeColumns(shown, alias, included);
+  const { schema, fields, masks } = shown;
   const known = written.get(fields);
-  if (known?.schema === schema && known.alias === alias) return known.columns;
-  const columns = writeColumns(schema, fields, alias, included);
-  written.set(fields, { schema, alias, columns });
+  if (known?.schema === schema && known.masks === masks && known.alias === alias)
+    return known.columns;
+  const columns = writeColumns(shown, alias, included);
+  written.set(fields, { schema, masks, alias, columns });
   return columns;
 }
 
@@ -52,20 +59,19 @@ const noneIncluded: ReadonlyMap<string, string> = new Map();
 /** Select lists by their fields; a caller's whole selection is one list for as long as its access. */
 const written = new WeakMap<
   readonly CompiledField[],
-  { schema: CompiledSchema; alias: string; columns: string }
+  { schema: CompiledSchema; masks: Masks; alias: string; columns: string }
 >();
 
 function writeColumns(
-  schema: CompiledSchema,
-  fields: readonly CompiledField[],
+  { schema, fields, masks }: Shown,
   alias: string,
   included: ReadonlyMap<string, string>,
 ): string {
   return inRecordOrder(schema, fields)
     .map((field) => {
       const name = quoteIdentifier(field.name);
-      const value =
-        included.get(field.name) ?? projectField(field, `${quoteIdentifier(alias)}.${name}`);
+      const column = `${quoteIdentifier(alias)}.${name}`;
+      const value = included.get(field.name) ?? showField(field, masks.get(field.name), column);
       return `${value} as ${name}`;
     })
     .join(', ');
@@ -85,6 +91,15 @@ function inRecordOrder(
     .filter((name) => wanted.has(name))
     .map((name) => schema.fields.get(name))
     .filter((field) => field !== undefined);
+}
+
+/** A column as a caller sees it: by its mask, or as it is. */
+export function showField(
+  field: CompiledField,
+  mask: FieldMask | undefined,
+  column: string,
+): string {
+  return mask === undefined ? projectField(field, column) : maskColumn(mask, column);
 }
 
 /** A column as a value that row_to_json writes the way the API promises. */

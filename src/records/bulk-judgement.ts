@@ -1,5 +1,6 @@
 import { VelocityError } from '../errors.ts';
 import { shapeHash } from '../query/compiled-statement.ts';
+import { noMasks } from '../query/mask.ts';
 import { projectRecord } from '../query/projection.ts';
 import type { Transaction } from '../store/pool.ts';
 import type { BulkOperation } from './bulk-input.ts';
@@ -59,7 +60,7 @@ async function readCurrent(
   ids: readonly string[],
 ): Promise<Map<string, RecordValues>> {
   const { schema } = job;
-  const data = `(${projectRecord(schema, schema.userFields, 't')})::text`;
+  const data = `(${projectRecord({ schema, fields: schema.userFields, masks: noMasks }, 't')})::text`;
   const text = `
     select t.id, ${data} as data from ${tableOf(schema)} t
      where t.id = any ($1::uuid[]) and t.deleted_at is null

@@ -52,7 +52,7 @@ export async function bulkRecords(
   const access =
     [...accesses.values()].sort((a, b) => a.readable.size - b.readable.size)[0] ??
     accessFor('create');
-  const { guarded, accesses: others } = guardedReferences(ctx, schema);
+  const { guarded, accesses: others } = guardedReferences(ctx, schema, [...accesses.values()]);
   const job = {
     ctx,
     schema,

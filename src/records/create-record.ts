@@ -18,7 +18,7 @@ export async function createRecord(
 ): Promise<RecordAnswer> {
   const access = authorizeWrite(ctx, schema, 'create');
   const values = validateNew(schema, access, requireObject(body));
-  const { guarded, accesses } = guardedReferences(ctx, schema);
+  const { guarded, accesses } = guardedReferences(ctx, schema, [access]);
   const input = { schema, access, values, guarded, keep: keptAnswer(ctx) };
   const session = sessionOf(ctx, schema, access, accesses);
   const earlier = await requireRoom(ctx, session, schema, 1);

@@ -1,34 +1,64 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Access } from '../auth/access.ts';
-import type { CompiledSchema } from '../schema/compile.ts';
+import type { CompiledField, CompiledSchema } from '../schema/compile.ts';
 import { referencePath } from '../schema/compile.ts';
 import type { RequestContext } from './request-context.ts';
 import { findReadAccess } from './request-context.ts';
 
+/**
+ * References that a foreign key alone would leak, since it sees through every right: `unseen` leads
+ * nowhere for this caller, any other is looked up in its target under the caller's own rights.
+ */
+export type GuardedReferences = ReadonlyMap<string, CompiledSchema | 'unseen'>;
+
 interface Guarded {
-  readonly guarded: ReadonlyMap<string, CompiledSchema>;
+  readonly guarded: GuardedReferences;
+  /** What the look-ups need. */
   readonly accesses: readonly Access[];
 }
 
 const none: Guarded = { guarded: new Map(), accesses: [] };
 
 /**
- * References that a foreign key alone would leak: it sees through row-level security, so a caller
- * could tell a row outside of its filter from one that does not exist. Targets with row filters are
- * looked up under the caller's own rights; `accesses` are what that look-up needs.
+ * Layer 3 of a write: a reference asks whether a record exists, and by a key of a field also whether
+ * somebody has its value, so it takes read on the target and a key that the caller sees. Where all rows
+ * are the caller's to read, the foreign key says it alone. `writing` are the rights of the write itself.
  */
-export function guardedReferences(ctx: RequestContext, schema: CompiledSchema): Guarded {
+export function guardedReferences(
+  ctx: RequestContext,
+  schema: CompiledSchema,
+  writing: readonly Access[],
+): Guarded {
   if (!refersToOthers(schema)) return none;
-  const guarded = new Map<string, CompiledSchema>();
+  const guarded = new Map<string, CompiledSchema | 'unseen'>();
   const accesses = new Set<Access>();
   for (const field of schema.userFields) {
     if (field.spec.ref === undefined) continue;
     const target = ctx.snapshot.targets.get(referencePath(field.spec.ref));
-    if (target === undefined || (target.spec.access.rowFilter ?? []).length === 0) continue;
+    const access = target && findReadAccess(ctx, target);
+    const isSeen =
+      access !== undefined &&
+      seesKey(field, access) &&
+      (target?.path !== schema.path || writing.every((one) => seesAsMuch(access, one)));
+    if (target === undefined || !isSeen) {
+      guarded.set(field.name, 'unseen');
+      continue;
+    }
+    if ((target.spec.access.rowFilter ?? []).length === 0) continue;
     guarded.set(field.name, target);
-    const access = target.path === schema.path ? undefined : findReadAccess(ctx, target);
-    if (access !== undefined) accesses.add(access);
+    if (target.path !== schema.path) accesses.add(access);
   }
   return { guarded, accesses: [...accesses] };
+}
+
+/** A look-up in the schema that is written runs under the rights of the write: those must not see more. */
+function seesAsMuch(read: Access, write: Access): boolean {
+  return read.rowFilter === undefined || isDeepStrictEqual(read.rowFilter, write.rowFilter);
+}
+
+function seesKey({ spec }: CompiledField, { readable, masks }: Access): boolean {
+  const key = spec.ref?.key ?? 'id';
+  return readable.has(key) && !masks.has(key);
 }
 
 function refersToOthers(schema: CompiledSchema): boolean {

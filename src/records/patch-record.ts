@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Access } from '../auth/access.ts';
-import { VelocityError } from '../errors.ts';
+import { VelocityError, validationError } from '../errors.ts';
 import type { CompiledSchema } from '../schema/compile.ts';
 import { written } from './create-record.ts';
 import {
@@ -55,7 +55,7 @@ export async function patchRecord(
       ? expectedVersion(requireObject(body), options.ifMatch)
       : expectedVersion({}, options.ifMatch);
   const expected = requireVersion(stated);
-  const { guarded, accesses } = guardedReferences(ctx, schema);
+  const { guarded, accesses } = guardedReferences(ctx, schema, [access]);
   const session = sessionOf(ctx, schema, access, accesses);
   const earlier = await requireRoom(ctx, session, schema, 0);
   if (earlier !== undefined) return replay(earlier);
@@ -76,7 +76,7 @@ export async function patchRecord(
         ? mergeInto(schema, current.values, patch)
         : patchedFields(
             visible(access, { ...current.values, id, version: current.version }),
-            operations,
+            besideMasks(access, operations),
           );
     requireWritable(schema, access, changes);
     validateChanged(schema, access, current.values, changes);
@@ -110,9 +110,41 @@ export function mergeInto(
   );
 }
 
-/** A JSON Patch points into the record as the caller sees it: what is hidden is not there. */
-function visible(access: Access, values: RecordValues): RecordValues {
-  return Object.fromEntries(Object.entries(values).filter(([name]) => access.readable.has(name)));
+/** A JSON Patch points into the record as the caller sees it: what is hidden or masked is not there. */
+function visible({ readable, masks }: Access, values: RecordValues): RecordValues {
+  return Object.fromEntries(
+    Object.entries(values).filter(([name]) => readable.has(name) && !masks.has(name)),
+  );
+}
+
+/**
+ * A masked field can be written whole, so what replaces or removes it becomes what adds it. Whatever
+ * looks at its value first (a test, a copy, a step into it) would tell of it and is refused.
+ */
+function besideMasks(
+  { masks }: Access,
+  operations: readonly JsonPatchOperation[],
+): readonly JsonPatchOperation[] {
+  if (masks.size === 0) return operations;
+  return operations.map((operation, index) => {
+    const { op, path, from } = operation;
+    const [, name = '', ...within] = path.split('/');
+    const source = op === 'move' || op === 'copy' ? from?.split('/')[1] : undefined;
+    const masked = [name, source ?? ''].find((one) => masks.has(one));
+    if (masked === undefined) return operation;
+    if (within.length > 0 || masked === source || op === 'test') {
+      throw validationError('The patch cannot be applied.', [
+        {
+          pointer: `/${index}`,
+          rule: 'masked',
+          message: `looks at ${masked}, which is masked for you`,
+          hint: 'add or replace it as a whole',
+        },
+      ]);
+    }
+    if (op === 'replace') return { ...operation, op: 'add' };
+    return op === 'remove' ? { op: 'add', path, value: null } : operation;
+  });
 }
 
 function patchedFields(

@@ -25,7 +25,7 @@ import { updateRecord } from './sql/write-one.ts';
 
 /**
  * Creates the record under this id, or replaces it. What the caller cannot read or write keeps its
- * value, as do immutable fields that are left out; what it could write and left out takes its default.
+ * value, as do fields left out that are immutable or masked; all else left out takes its default.
  * A deleted record's id stays taken (409).
  */
 export async function putRecord(
@@ -54,9 +54,9 @@ export async function putRecord(
   if (current === undefined) throw noRecordAt(id, based);
   if (current.version !== based.version) throw staleVersion(id, based, current.version);
   requireWritable(schema, access, values);
-  const changes = replacement(schema, access, values);
+  const changes = replacement(schema, { read, access }, values);
   validateChanged(schema, access, current.values, changes);
-  const { guarded, accesses } = guardedReferences(ctx, schema);
+  const { guarded, accesses } = guardedReferences(ctx, schema, [access]);
   const session = sessionOf(ctx, schema, access, accesses);
   const earlier = await requireRoom(ctx, session, schema, 0);
   if (earlier !== undefined) return replay(earlier);
@@ -72,10 +72,15 @@ export async function putRecord(
   }
 }
 
-function replacement(schema: CompiledSchema, access: Access, values: RecordValues): RecordValues {
+function replacement(
+  schema: CompiledSchema,
+  { read, access }: { readonly read: Access; readonly access: Access },
+  values: RecordValues,
+): RecordValues {
   const writable = schema.userFields.filter(
-    (field) =>
-      access.writable.has(field.name) && (field.spec.immutable !== true || field.name in values),
+    ({ name, spec }) =>
+      name in values ||
+      (access.writable.has(name) && spec.immutable !== true && [read, access].every(sees(name))),
   );
   return Object.fromEntries(
     writable.map((field) => [
@@ -83,6 +88,11 @@ function replacement(schema: CompiledSchema, access: Access, values: RecordValue
       values[field.name] ?? (field.name in values ? null : (field.spec.default ?? null)),
     ]),
   );
+}
+
+/** Nobody can send back what was not shown: a field left out says nothing then. */
+function sees(name: string): (access: Access) => boolean {
+  return ({ readable, masks }) => readable.has(name) && !masks.has(name);
 }
 
 function withoutId(body: RecordValues, id: string): RecordValues {

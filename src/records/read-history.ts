@@ -1,6 +1,7 @@
 import type { Access } from '../auth/access.ts';
+import { maskFor } from '../auth/field-masks.ts';
 import type { Identity } from '../contract/identity.ts';
-import type { Field } from '../contract/kinds.ts';
+import type { Field, FieldMask } from '../contract/kinds.ts';
 import { VelocityError } from '../errors.ts';
 import type { Lineage } from '../history/field-lineage.ts';
 import { followForward } from '../history/field-lineage.ts';
@@ -10,6 +11,7 @@ import { readLineage } from '../history/sql/read-lineage.ts';
 import type { VersionPage, VersionRow } from '../history/sql/read-versions.ts';
 import { readRevisionsOf, readVersions } from '../history/sql/read-versions.ts';
 import { readCursor, writeCursor } from '../query/cursor.ts';
+import type { Masks } from '../query/mask.ts';
 import { columnType } from '../schema/column-type.ts';
 import type { CompiledSchema } from '../schema/compile.ts';
 import { referenceKeyType } from '../schema/compile.ts';
@@ -50,9 +52,10 @@ export async function readHistory(
   const page = { id, limit: limit + 1, before };
   const lineage = await lineageOf(ctx, schema);
   const typeOf = typesIn(ctx);
+  const { readable, masks } = access;
   const state = original
     ? await originalState(ctx, { schema, access, session, page, lineage, typeOf })
-    : projectOntoNow({ schema, lineage, readable: access.readable, typeOf });
+    : projectOntoNow({ schema, lineage, readable, masks, typeOf });
   const [result] = await ctx.deps.pipeline.transact(session, [readVersions(schema, state, page)]);
   const rows = (result?.rows ?? []) as unknown as VersionRow[];
   if (rows.length === 0 && before === null) throw entityNotFound(schema, id);
@@ -109,15 +112,38 @@ async function originalState(
   }
   const states = revisions.map((revision) => {
     const spec = lineage.revisions.find((one) => one.revision === revision)?.spec;
-    const fields = (spec?.fields ?? []).filter((field) =>
-      mayReadPast({ identity: ctx.identity, schema, access, lineage }, { field, revision }),
-    );
+    const by = { identity: ctx.identity, schema, access, lineage };
+    const fields = (spec?.fields ?? []).filter((field) => mayReadPast(by, { field, revision }));
+    const masks = masksOfPast(by, fields, revision);
     const { readable } = access;
-    const state = projectOriginal({ lineage, revision, fields, readable, typeOf });
+    const state = projectOriginal({ lineage, revision, fields, readable, masks, typeOf });
     return `when ${revision} then ${state}`;
   });
   const record = states.length === 0 ? 'null' : `case h."_revision" ${states.join(' ')} end`;
   return { record, lost: 'array[]::text[]' };
+}
+
+interface PastReader {
+  readonly identity: Identity;
+  readonly schema: CompiledSchema;
+  readonly access: Access;
+  readonly lineage: Lineage;
+}
+
+/** Masks follow their field through its names, and one that was dropped keeps its last. */
+function masksOfPast(by: PastReader, fields: readonly Field[], revision: number): Masks {
+  const { identity, schema, access, lineage } = by;
+  const roles = new Set(access.grants.map(({ role }) => role));
+  return new Map(
+    fields.flatMap(({ name }): [string, FieldMask][] => {
+      const fate = followForward(lineage, name, revision);
+      if (fate === undefined || identity.platformAdmin) return [];
+      const mask = fate.serves
+        ? access.masks.get(fate.field.name)
+        : maskFor(fate.field.mask, schema, roles);
+      return mask === undefined ? [] : [[name, mask]];
+    }),
+  );
 }
 
 /**
@@ -125,12 +151,7 @@ async function originalState(
  * the last rule holds; a key that lists its fields cannot mean one that is not there.
  */
 function mayReadPast(
-  by: {
-    readonly identity: Identity;
-    readonly schema: CompiledSchema;
-    readonly access: Access;
-    readonly lineage: Lineage;
-  },
+  by: PastReader,
   { field, revision }: { readonly field: Field; readonly revision: number },
 ): boolean {
   const { identity, schema, access, lineage } = by;

@@ -1,4 +1,5 @@
 import { shapeHash } from '../query/compiled-statement.ts';
+import { noMasks } from '../query/mask.ts';
 import { projectRecord } from '../query/projection.ts';
 import type { CompiledField, CompiledSchema } from '../schema/compile.ts';
 import { quoteIdentifier } from '../schema/identifier.ts';
@@ -11,7 +12,7 @@ import { tableOf } from './sql/write-one.ts';
 export interface CurrentRecord {
   readonly id: string;
   readonly version: number;
-  /** Every field of the user's, as JSON values: rules hold for those that the caller cannot see, too. */
+  /** Every field of the user's, as JSON values: rules hold for what is hidden or masked, too. */
   readonly values: RecordValues;
 }
 
@@ -43,7 +44,7 @@ async function readWhere(
   schema: CompiledSchema,
   { condition, value }: { readonly condition: string; readonly value: unknown },
 ): Promise<CurrentRecord | undefined> {
-  const data = `(${projectRecord(schema, schema.userFields, 't')})::text`;
+  const data = `(${projectRecord({ schema, fields: schema.userFields, masks: noMasks }, 't')})::text`;
   const text = `select t.id, t.version, ${data} as data from ${tableOf(schema)} t where ${condition} and t.deleted_at is null`;
   const [result] = await ctx.deps.pipeline.transact(session, [
     { name: `read.${shapeHash(`${schema.statementPrefix}\n${text}`)}`, text, values: [value] },

@@ -1,6 +1,7 @@
 import type { Access } from '../auth/access.ts';
 import type { Problem } from '../errors.ts';
 import { VelocityError, validationError } from '../errors.ts';
+import { isMaskText } from '../query/mask.ts';
 import type { CompiledField, CompiledSchema } from '../schema/compile.ts';
 import { recordValidator } from './record-validator.ts';
 import { hiddenProblem, ruleProblems } from './rule-problems.ts';
@@ -19,7 +20,8 @@ export function requireObject(body: unknown): RecordValues {
 
 /**
  * Refuses members that the caller cannot write: UNKNOWN_FIELD for what does not exist, what is hidden
- * and what the system keeps, in the same words; FIELD_ACCESS_DENIED for what can be read only.
+ * and what the system keeps, in the same words; FIELD_ACCESS_DENIED for what can be read only;
+ * VALIDATION_ERROR for the text of a mask, which would take the place of the value that it hides.
  */
 export function requireWritable(
   schema: CompiledSchema,
@@ -28,7 +30,7 @@ export function requireWritable(
 ): void {
   const { writable } = access;
   const refused = Object.keys(values).filter((name) => !writable.has(name));
-  if (refused.length === 0) return;
+  if (refused.length === 0) refuseMaskTexts(schema, values);
   const unknown: string[] = [];
   const readOnly: string[] = [];
   for (const name of refused) {
@@ -54,6 +56,21 @@ export function requireWritable(
       },
     );
   }
+}
+
+/**
+ * A record that is read, changed and sent back carries its masks along, as does an export that somebody
+ * loads: no record may ever hold the text of a mask, whoever writes it.
+ */
+function refuseMaskTexts(schema: CompiledSchema, values: RecordValues): void {
+  const problems = Object.entries(values).flatMap(([name, value]): Problem[] => {
+    const mask = schema.fields.get(name)?.spec.mask;
+    if (mask === undefined || !isMaskText(mask, value)) return [];
+    const message = `${name} would be the text of its mask, which is no value`;
+    const hint = 'leave it out to keep the value that is there';
+    return [{ pointer: `/${name}`, rule: 'masked', message, hint }];
+  });
+  if (problems.length > 0) throw notValid(schema, problems);
 }
 
 /** The values of a new record: every field of the schema, defaults filled in; every problem at once. */
@@ -108,7 +125,10 @@ export function validateChanged(
       .filter((field) => field?.spec.immutable === true)
       .filter(
         (field): field is CompiledField =>
-          field !== undefined && !sameFieldValue(field, before[field.name], changes[field.name]),
+          field !== undefined &&
+          // Whether a guess is the value is nothing to tell to who sees it masked.
+          (access.masks.has(field.name) ||
+            !sameFieldValue(field, before[field.name], changes[field.name])),
       )
       .map(
         (field): Problem => ({
@@ -142,6 +162,10 @@ export function needsRecord(schema: CompiledSchema, patch: RecordValues): boolea
   );
 }
 
+function notValid({ name, version }: CompiledSchema, problems: readonly Problem[]): VelocityError {
+  return validationError(`The record is not a valid ${name} ${version}.`, problems);
+}
+
 /** Problems of fields that the caller cannot see are a server-side matter: they never show. */
 function refuse(schema: CompiledSchema, problems: readonly Problem[], access: Access): void {
   if (problems.length === 0) return;
@@ -149,8 +173,5 @@ function refuse(schema: CompiledSchema, problems: readonly Problem[], access: Ac
     const name = problem.pointer.split('/')[1] ?? '';
     return !schema.fields.has(name) || access.readable.has(name);
   });
-  throw validationError(
-    `The record is not a valid ${schema.name} ${schema.version}.`,
-    shown.length > 0 ? shown : [hiddenProblem],
-  );
+  throw notValid(schema, shown.length > 0 ? shown : [hiddenProblem]);
 }

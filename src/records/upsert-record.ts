@@ -1,5 +1,6 @@
 import type { Access } from '../auth/access.ts';
 import { VelocityError } from '../errors.ts';
+import { isReadable } from '../query/plan-problem.ts';
 import type { CompiledField, CompiledSchema } from '../schema/compile.ts';
 import { written } from './create-record.ts';
 import { guardedReferences } from './guarded-references.ts';
@@ -29,12 +30,12 @@ export async function upsertRecord(
 ): Promise<RecordAnswer> {
   const create = authorizeWrite(ctx, schema, 'create');
   const update = authorizeWrite(ctx, schema, 'update');
-  const field = requireUnique(schema, update, onConflict);
+  const field = requireUnique(schema, [create, update], onConflict);
   const given = requireObject(body);
   const values = validateNew(schema, create, given);
   const { [field.name]: key, ...changes } = given;
   requireWritable(schema, update, changes);
-  const { guarded, accesses } = guardedReferences(ctx, schema);
+  const { guarded, accesses } = guardedReferences(ctx, schema, [create, update]);
   const creating = sessionOf(ctx, schema, create, accesses);
   const updating = sessionOf(ctx, schema, update, accesses);
   const keep = keptAnswer(ctx);
@@ -92,19 +93,30 @@ function takenValue(field: CompiledField): VelocityError {
   );
 }
 
-function requireUnique(schema: CompiledSchema, access: Access, name: string): CompiledField {
+/** A field by which both rights may look: whether a value is taken tells of it. */
+function requireUnique(
+  schema: CompiledSchema,
+  accesses: readonly Access[],
+  name: string,
+): CompiledField {
   const field = schema.fields.get(name);
-  if (field === undefined || !access.readable.has(name)) {
+  const isKnown = (one: CompiledField) => accesses.every((access) => isReadable(one, access));
+  const isMasked = (one: string) => accesses.some(({ masks }) => masks.has(one));
+  if (field === undefined || !isKnown(field)) {
     throw new VelocityError(
       'UNKNOWN_FIELD',
       `${schema.name} ${schema.version} has no field ${JSON.stringify(name)}.`,
     );
   }
-  if (field.spec.unique === true) return field;
+  if (field.spec.unique === true && !isMasked(name)) return field;
   const unique = schema.userFields.filter(
-    (candidate) => candidate.spec.unique === true && access.readable.has(candidate.name),
+    (one) => one.spec.unique === true && isKnown(one) && !isMasked(one.name),
   );
-  throw new VelocityError('BAD_REQUEST', `onConflict wants a unique field; ${name} is not.`, {
-    hint: `Unique fields: ${unique.map((candidate) => candidate.name).join(', ') || 'none'}.`,
-  });
+  throw new VelocityError(
+    'BAD_REQUEST',
+    `onConflict wants a unique field that you see; ${name} is not.`,
+    {
+      hint: `Unique fields: ${unique.map((candidate) => candidate.name).join(', ') || 'none'}.`,
+    },
+  );
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { compileGet, planGet } from '../../src/query/compile-get.ts';
 import type { Condition } from '../../src/query/condition.ts';
+import { noMasks } from '../../src/query/mask.ts';
 import { projectRecord } from '../../src/query/projection.ts';
 import type { ReadAccess } from '../../src/query/read-access.ts';
 import { parseListParams, parseQueryBody } from '../../src/query/record-query.ts';
@@ -76,7 +77,10 @@ describe('a record', () => {
 
   it('is written by RETURNING as by a list', async () => {
     await database.refill([{ id: id(1), code: 'a', rank: '1' }]);
-    const record = projectRecord(thing, [...thing.fields.values()], 'w');
+    const record = projectRecord(
+      { schema: thing, fields: [...thing.fields.values()], masks: noMasks },
+      'w',
+    );
     const { rows } = await database.client.query(
       `update ${tableName(thing)} w set title = 'new' where id = $1 returning ${record}::text as data`,
       [id(1)],
@@ -170,6 +174,7 @@ describe('includes', () => {
   it('pass the target’s own fields and rows', async () => {
     const accessTo = (schema: CompiledSchema): ReadAccess => ({
       readable: new Set(['id', 'name', 'region']),
+      masks: noMasks,
       rowFilter: schema === maker ? { field: 'region', op: 'eq', value: 'north' } : undefined,
     });
     const { records } = await database.list(parseListParams({ sort: 'code', include: 'maker' }), {

@@ -1,8 +1,10 @@
 import type { Access } from '../../auth/access.ts';
+import type { FieldMask } from '../../contract/kinds.ts';
 import { operators } from '../../query/condition.ts';
+import type { Masks } from '../../query/mask.ts';
 import type { CompiledField, CompiledSchema } from '../../schema/compile.ts';
 import type { JsonSchema } from '../../schema/json-schema.ts';
-import { fieldSchema } from './field-schema.ts';
+import { fieldSchema, maskedSchema, writtenSchema } from './field-schema.ts';
 
 /** Operations of a schema that the caller may use, with what each shows and takes. */
 export type UsableOperations = ReadonlyMap<
@@ -37,7 +39,7 @@ export function describeRecordPaths(
   const operation = operationMaker(name, tag, deprecated);
 
   const components: Record<string, JsonSchema> = {};
-  if (shown) components[name] = recordSchema(shownFields);
+  if (shown) components[name] = recordSchema(shownFields, shown.masks);
   if (create) components[`${name}.create`] = inputSchema(schema, create, 'create');
   if (update) components[`${name}.update`] = inputSchema(schema, update, 'update');
 
@@ -48,7 +50,7 @@ export function describeRecordPaths(
     [path]: {
       ...(read && {
         get: operation('list', `List ${schema.name} records`, {
-          parameters: [...listParameters(shownFields), ...pageParameters],
+          parameters: [...listParameters(shownFields, read.masks), ...pageParameters],
           responses: { 200: answer('A page of records.', pageSchema(record)) },
         }),
       }),
@@ -134,18 +136,19 @@ function fieldsOf(schema: CompiledSchema, names: ReadonlySet<string>): CompiledF
   return [...schema.fields.values()].filter((f) => names.has(f.name) && !unshown.has(f.name));
 }
 
-function recordSchema(fields: readonly CompiledField[]): JsonSchema {
+function recordSchema(fields: readonly CompiledField[], masks: Masks): JsonSchema {
   return {
     type: 'object',
     properties: Object.fromEntries(
-      fields.map((field) => [
-        field.name,
-        field.type === 'ref'
-          ? { anyOf: [fieldSchema(field), { type: 'object', description: 'When included.' }] }
-          : fieldSchema(field),
-      ]),
+      fields.map((field) => [field.name, shownSchema(field, masks.get(field.name))]),
     ),
   };
+}
+
+function shownSchema(field: CompiledField, mask: FieldMask | undefined): JsonSchema {
+  if (mask !== undefined) return maskedSchema(mask);
+  if (field.type !== 'ref') return fieldSchema(field);
+  return { anyOf: [fieldSchema(field), { type: 'object', description: 'When included.' }] };
 }
 
 function inputSchema(
@@ -162,7 +165,9 @@ function inputSchema(
     type: 'object',
     additionalProperties: false,
     properties: {
-      ...Object.fromEntries(fields.map((field) => [field.name, fieldSchema(field)])),
+      ...Object.fromEntries(
+        fields.map((field) => [field.name, writtenSchema(field, access.masks.get(field.name))]),
+      ),
       ...(operation === 'update' && {
         version: { type: 'integer', description: 'The version read; or send If-Match.' },
       }),
@@ -236,7 +241,8 @@ const writeParameters = [
   parameter('X-Ticket-Ref', 'header', text),
 ];
 
-function listParameters(fields: readonly CompiledField[]) {
+function listParameters(shown: readonly CompiledField[], masks: Masks) {
+  const fields = shown.filter(({ name }) => !masks.has(name));
   const sortable = fields.filter((field) => field.sortable).map((field) => field.name);
   return [
     ...fields

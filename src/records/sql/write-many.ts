@@ -2,6 +2,7 @@ import { shapeHash } from '../../query/compiled-statement.ts';
 import type { CompiledField, CompiledSchema } from '../../schema/compile.ts';
 import { quoteIdentifier } from '../../schema/identifier.ts';
 import type { Statement } from '../../store/statement.ts';
+import type { GuardedReferences } from '../guarded-references.ts';
 import type { RecordValues } from '../record-input.ts';
 import { bumped, guardReference, tableOf } from './write-one.ts';
 
@@ -25,13 +26,11 @@ export interface SetOutcome {
   readonly current: number | null;
 }
 
-type Guarded = ReadonlyMap<string, CompiledSchema>;
-
 /** One INSERT however many rows: the rows travel as one JSON parameter. */
 export function insertRecords(
   schema: CompiledSchema,
   rows: readonly NewRow[],
-  guarded: Guarded,
+  guarded: GuardedReferences,
 ): Statement {
   const columns = schema.userFields.map((field) => quoteIdentifier(field.name));
   const types = schema.userFields.map(
@@ -59,7 +58,7 @@ export function insertRecords(
 export function updateRecords(
   schema: CompiledSchema,
   rows: readonly ChangedRow[],
-  guarded: Guarded,
+  guarded: GuardedReferences,
   refusing: boolean,
 ): Statement {
   const names = new Set(rows.flatMap((row) => Object.keys(row.values)));
@@ -157,7 +156,7 @@ function setValues(schema: CompiledSchema, values: RecordValues): RecordValues {
 function guardedValue(
   field: CompiledField,
   value: string,
-  guarded: Guarded,
+  guarded: GuardedReferences,
   changing: boolean,
 ): string {
   const target = guarded.get(field.name);

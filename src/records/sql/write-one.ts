@@ -5,6 +5,7 @@ import type { CompiledField, CompiledSchema } from '../../schema/compile.ts';
 import { quoteIdentifier, quoteQualified } from '../../schema/identifier.ts';
 import type { Statement } from '../../store/statement.ts';
 import { columnValue } from '../column-value.ts';
+import type { GuardedReferences } from '../guarded-references.ts';
 import type { KeptAnswer } from '../idempotent.ts';
 import type { RecordValues } from '../record-input.ts';
 import type { StatementShape } from './statement-shapes.ts';
@@ -25,7 +26,7 @@ export interface WriteInput {
   readonly access: Access;
   readonly values: RecordValues;
   /** Fields whose references must lead to a record that the caller can see. */
-  readonly guarded: ReadonlyMap<string, CompiledSchema>;
+  readonly guarded: GuardedReferences;
   readonly keep: KeptAnswer | undefined;
 }
 
@@ -135,14 +136,18 @@ function guardedValue(
 /** A reference that stays as it is may stay, even where its target is out of sight by now. */
 export function guardReference(
   field: CompiledField,
-  target: CompiledSchema,
+  target: CompiledSchema | 'unseen',
   value: string,
   changing: boolean,
 ): string {
-  const key = quoteIdentifier(field.spec.ref?.key ?? 'id');
   const kept = changing ? ` or ${value} = t.${quoteIdentifier(field.name)}` : '';
-  return `case when ${value} is null${kept} or exists (select from ${tableOf(target)} target where target.${key} = ${value})
+  return `case when ${value} is null${kept}${target === 'unseen' ? '' : ` or ${existsIn(target, field, value)}`}
       then ${value} else platform.refuse('VE010', ${literal(field.name)}, ${value}) end`;
+}
+
+function existsIn(target: CompiledSchema, { spec }: CompiledField, value: string): string {
+  const key = quoteIdentifier(spec.ref?.key ?? 'id');
+  return `exists (select from ${tableOf(target)} target where target.${key} = ${value})`;
 }
 
 function whereOf(placeholders: Placeholders, version: number | undefined): string {
@@ -152,10 +157,9 @@ function whereOf(placeholders: Placeholders, version: number | undefined): strin
 }
 
 function answerOf(input: WriteInput, created: string): string {
-  const fields = [...input.schema.fields.values()].filter((field) =>
-    input.access.readable.has(field.name),
-  );
-  return `t.id, t.version, (${projectRecord(input.schema, fields, 't')})::text as data, ${created} as created`;
+  const { schema, access } = input;
+  const fields = [...schema.fields.values()].filter(({ name }) => access.readable.has(name));
+  return `t.id, t.version, (${projectRecord({ schema, fields, masks: access.masks }, 't')})::text as data, ${created} as created`;
 }
 
 /**
@@ -169,7 +173,9 @@ function shapeOf(
   write: (placeholders: Placeholders) => string,
 ): StatementShape {
   const { keep } = input;
-  const guarded = [...input.guarded.keys()].join(' ');
+  const guarded = [...input.guarded]
+    .map(([name, target]) => (target === 'unseen' ? `${name}!` : name))
+    .join(' ');
   return statementShape(input, operation, `${keep !== undefined} ${guarded}\n${key}`, () => {
     const placeholders = new Placeholders();
     const text = write(placeholders);

@@ -11,6 +11,7 @@ import { storableValues } from './characters.ts';
 import { schemaExpressions } from './expressions.ts';
 import { fieldConstraints } from './field-constraints.ts';
 import { fieldDefaults } from './field-defaults.ts';
+import { fieldMasks } from './field-masks.ts';
 import { fieldNames } from './field-names.ts';
 import { fieldPatterns } from './field-patterns.ts';
 import { fieldReferences } from './field-references.ts';
@@ -21,6 +22,7 @@ import { namespaceCollisions, tableCollisions } from './namespace-collisions.ts'
 import { namespaceOfParents, resourceNames } from './namespaces.ts';
 import { oidcSettings } from './oidc-settings.ts';
 import { schemaPartitioning } from './partitioning.ts';
+import { policyIndexes } from './policy-indexes.ts';
 import { applicationQuota, schemaQuotas, unboundedRecords } from './quotas.ts';
 import { referencesBeforeDomain, resourceReferences } from './resource-references.ts';
 import { archiveRetention, regulationRetention } from './retention.ts';
@@ -59,8 +61,10 @@ const rules: { readonly [K in Kind]: readonly Rule<ResourceOf<K>>[] } = {
     fieldPatterns,
     fieldDefaults,
     fieldReferences,
+    fieldMasks,
     roleNames,
     rowFilters,
+    policyIndexes,
     rolesWithoutGrants,
     rulesThatNeverApply,
     schemaIndexes,

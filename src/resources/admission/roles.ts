@@ -38,6 +38,7 @@ export function* rolesWithoutGrants(
   for (const field of spec.fields) {
     use(field.access?.read, `access.read of field "${field.name}"`);
     use(field.access?.write, `access.write of field "${field.name}"`);
+    use(field.mask?.unmaskedFor, `mask.unmaskedFor of field "${field.name}"`);
   }
   for (const [role, where] of used) {
     if (granted.has(role)) continue;

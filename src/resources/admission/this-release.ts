@@ -4,7 +4,7 @@ import { at, refuse, warn } from './finding.ts';
 
 /**
  * What this release cannot keep its word about. A rule that protects data is refused instead of
- * ignored: a schema that asks for a mask must never serve the value in clear.
+ * ignored: a schema that asks for encryption must never keep the value in clear.
  */
 export function* notInThisRelease({ spec }: SchemaDefinition): Iterable<Finding> {
   for (const [i, { name }] of (spec.access.policies ?? []).entries()) {
@@ -18,12 +18,6 @@ export function* notInThisRelease({ spec }: SchemaDefinition): Iterable<Finding>
 
 function* unsupportedOfField(field: Field, i: number): Iterable<Finding> {
   const subject = `Field "${field.name}"`;
-  if (field.mask !== undefined) {
-    yield unsupported(at('spec', 'fields', i, 'mask'), subject, [
-      'Values are not masked',
-      'Remove mask and restrict who reads the field: access: {read: [role]}.',
-    ]);
-  }
   if (field.encrypted === true) {
     yield unsupported(at('spec', 'fields', i, 'encrypted'), subject, [
       'Values are not encrypted',

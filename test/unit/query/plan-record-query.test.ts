@@ -7,9 +7,11 @@ import { parseListParams, parseQueryBody } from '../../../src/query/record-query
 import { problemsOf, refusalOf } from './refusal.ts';
 import {
   accessAll,
+  accessMasking,
   accessWithout,
   cursorSecret,
   everyType,
+  maker,
   openSchemas,
   schemaOf,
   thing,
@@ -51,6 +53,26 @@ describe('fields', () => {
       ).toBe(JSON.stringify([seen.message, seen.hint, seen.details]));
       expect(seen.details?.['known']).not.toContain('title');
     });
+  });
+
+  it('that are masked answer no question about their values, and nothing suggests them', () => {
+    const masked = accessMasking(thing, 'rank');
+    for (const use of [
+      where('rank', 'eq', 1),
+      { where: { or: [{ not: { field: 'rank', op: 'between', value: [1, 2] } }] } },
+      { groupBy: ['rank'], aggregate: [{ fn: 'count', as: 'n' }] },
+      ...['min', 'max', 'sum', 'avg', 'count'].map((fn) => ({
+        aggregate: [{ fn, field: 'rank', as: 'n' }],
+      })),
+    ]) {
+      const refused = refusalOf(() => plan(use, masked));
+      expect(refused).toMatchObject({ code: 'FIELD_NOT_FILTERABLE', details: { field: 'rank' } });
+      expect(refused.details?.['filterable']).not.toContain('rank');
+    }
+    const unsorted = refusalOf(() => plan({ sort: [{ field: 'rank' }] }, masked));
+    expect(unsorted).toMatchObject({ code: 'FIELD_NOT_SORTABLE', details: { field: 'rank' } });
+    expect(unsorted.details?.['sortable']).not.toContain('rank');
+    expect(() => plan({ select: ['rank'] }, masked)).not.toThrow();
   });
 
   it('of deletion and archival are unknown to everyone', () => {
@@ -186,11 +208,14 @@ describe('includes', () => {
 
   it('want a reference, known and readable, on every step', () => {
     expect(problemsOf(() => plan(include('title')))).toMatchObject([{ rule: 'reference' }]);
+    expect(problemsOf(() => plan(include('maker'), accessMasking(thing, 'maker')))).toMatchObject([
+      { rule: 'masked' },
+    ]);
     expect(refusalOf(() => plan(include('maker.nothing'))).code).toBe('UNKNOWN_FIELD');
     expect(refusalOf(() => plan(include('maker'), accessWithout(thing, 'maker'))).code).toBe(
       'UNKNOWN_FIELD',
     );
-    const hidden = (): ReadAccess => ({ readable: new Set(['id', 'name']), rowFilter: undefined });
+    const hidden = (): ReadAccess => ({ ...accessAll(maker), readable: new Set(['id', 'name']) });
     expect(refusalOf(() => withAccess(include('maker.home'), hidden)).code).toBe('UNKNOWN_FIELD');
   });
 

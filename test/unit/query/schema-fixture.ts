@@ -1,5 +1,6 @@
 import type { Field, SchemaDefinitionSpec } from '../../../src/contract/kinds.ts';
 import type { Condition } from '../../../src/query/condition.ts';
+import { noMasks } from '../../../src/query/mask.ts';
 import type { ReadAccess } from '../../../src/query/read-access.ts';
 import type { CompiledSchema } from '../../../src/schema/compile.ts';
 import { compileSchema } from '../../../src/schema/compile.ts';
@@ -102,13 +103,18 @@ export const thing = schemaOf('thing', everyType);
 export const maker = schemaOf('maker', makerFields);
 
 export function accessAll(schema: CompiledSchema, rowFilter?: Condition): ReadAccess {
-  return { readable: new Set(schema.fields.keys()), rowFilter };
+  return { readable: new Set(schema.fields.keys()), masks: noMasks, rowFilter };
 }
 
 export function accessWithout(schema: CompiledSchema, ...hidden: string[]): ReadAccess {
   const readable = new Set(schema.fields.keys());
   for (const name of hidden) readable.delete(name);
-  return { readable, rowFilter: undefined };
+  return { readable, masks: noMasks, rowFilter: undefined };
+}
+
+export function accessMasking(schema: CompiledSchema, ...masked: string[]): ReadAccess {
+  const masks = new Map(masked.map((name) => [name, { strategy: 'redact' } as const]));
+  return { ...accessAll(schema), masks };
 }
 
 /** Both schemas of the fixture, readable whole. */
