@@ -3,7 +3,11 @@ import { VelocityError } from '../errors.ts';
 import type { CompiledSchema } from '../schema/compile.ts';
 import { fieldsBehind } from '../schema/compile.ts';
 import { ruleName } from '../schema/validation-rule.ts';
+import { sqlState } from '../store/database-error.ts';
 import { ruleProblem } from './rule-problems.ts';
+
+/** A delete that referring records stand against names their column. */
+const ofReferrer: ReadonlySet<string> = new Set(['VE011', 'VE013']);
 
 /**
  * A database refusal in the terms of the schema: which fields, if the caller may know of them. A
@@ -16,6 +20,14 @@ export function explainRefusal(error: unknown, schema: CompiledSchema, access: A
     field?: string;
   };
   if (constraint === undefined && field === undefined) return error;
+  // Of the schema that refers here, which the caller may not know.
+  if (ofReferrer.has(sqlState(error) ?? '')) {
+    return new VelocityError(error.code, error.message, {
+      cause: error.cause,
+      ...(error.hint !== undefined && { hint: error.hint }),
+      details,
+    });
+  }
   const broken = schema.rules.find((rule) => ruleName(schema.pgTable, rule) === constraint);
   if (broken !== undefined) {
     const problems = [ruleProblem(broken, access)];
