@@ -81,14 +81,24 @@ function* insideDomain(resource: Resource, view: AdmissionView): Iterable<Findin
   if (!isOrganisation && namespace.split('-').length >= 3) return;
   const known = view
     .list('Domain')
-    .map(({ metadata }) => metadata.namespace)
-    .filter((name) => name.startsWith(`${namespace}-`));
+    .filter((domain) => isNear(domain, namespace))
+    .map(({ metadata }) => metadata.namespace);
   const message = `${resource.kind} "${resource.metadata.name}" is in namespace "${namespace}", which is not a domain's.`;
   const hint =
     known.length > 0
       ? `Put it into a domain's namespace: ${quoted(known)}.`
       : "Put it into its domain's namespace, {organisation}-{application}-{domain}.";
   yield refuse(at('metadata', 'namespace'), 'namespace-of-parents', message, hint);
+}
+
+/** Of the organisation that the namespace was meant for: "acme" is told nothing of "acme-labs". */
+function isNear(domain: Domain, namespace: string): boolean {
+  const organisation = identifyDomain(domain)?.organisation;
+  return (
+    domain.metadata.namespace.startsWith(`${namespace}-`) &&
+    organisation !== undefined &&
+    belongs(namespace, organisation)
+  );
 }
 
 function* unreserved(organisation: string, pointer: string): Iterable<Finding> {
