@@ -3,7 +3,6 @@ import type pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Access } from '../../../src/auth/access.ts';
-import type { Grant } from '../../../src/contract/identity.ts';
 import type { Field } from '../../../src/contract/kinds.ts';
 import { compileGet, planGet } from '../../../src/query/compile-get.ts';
 import type { CompiledQuery } from '../../../src/query/compile-record-query.ts';
@@ -34,6 +33,8 @@ import { openTestApi } from '../api/test-api.ts';
 import { arbitraryCondition, arbitraryRows, arbitrarySort } from '../query/arbitrary-query.ts';
 import type { ThingRow } from '../query/thing-table.ts';
 import { insertRows } from '../query/thing-table.ts';
+import type { Caller, Row } from './row-filter-callers.ts';
+import { arbitraryCaller, idsSeen, makerRoles, roles } from './row-filter-callers.ts';
 import { connect } from './trail.ts';
 
 /**
@@ -49,96 +50,6 @@ let thing: CompiledSchema;
 let maker: CompiledSchema;
 let things: readonly ThingRow[];
 let makers: readonly ThingRow[];
-
-type Row = Readonly<Record<string, unknown>>;
-type Sees = (row: Row, attribute: (name: string) => readonly unknown[]) => boolean;
-
-const given = (value: unknown): boolean => value !== null && value !== undefined;
-const attributed = (op: string, field: string, attribute = field) => ({
-  ...{ field, op, value: `{{identity.attributes.${attribute}}}` },
-});
-
-/** Roles of `thing`: the filters that the schema declares, and in plain words what they let through. */
-const roles: readonly { role: string; filters: readonly object[]; sees: Sees }[] = [
-  { role: 'everybody', filters: [], sees: () => true },
-  {
-    role: 'by-status',
-    filters: [attributed('eq', 'status')],
-    sees: (row, attribute) => attribute('status').includes(row['status']),
-  },
-  {
-    role: 'not-status',
-    filters: [attributed('not_in', 'status')],
-    sees: (row, attribute) =>
-      attribute('status').length > 0 &&
-      given(row['status']) &&
-      !attribute('status').includes(row['status']),
-  },
-  {
-    role: 'ranked',
-    filters: [attributed('gte', 'rank'), { field: 'approved', op: 'eq', value: true }],
-    sees: (row, attribute) =>
-      row['approved'] === true &&
-      attribute('rank').some((rank) => Number(row['rank']) >= Number(rank)),
-  },
-  {
-    role: 'titled',
-    filters: [{ field: 'title', op: 'like', value: 'a%' }],
-    sees: (row) => given(row['title']) && String(row['title']).startsWith('a'),
-  },
-  {
-    role: 'undue',
-    filters: [{ field: 'due', op: 'is_null', value: true }],
-    sees: (row) => !given(row['due']),
-  },
-  {
-    role: 'tagged',
-    filters: [{ field: 'tags', op: 'overlaps', value: ['a', '{}'] }],
-    sees: (row) => ((row['tags'] ?? []) as string[]).some((tag) => tag === 'a' || tag === '{}'),
-  },
-  {
-    role: 'between',
-    filters: [{ field: 'due', op: 'between', value: ['2025-01-01', '2025-12-31'] }],
-    sees: (row) => given(row['due']) && String(row['due']).startsWith('2025'),
-  },
-];
-const makerRoles: typeof roles = [
-  { role: 'everybody', filters: [], sees: () => true },
-  {
-    role: 'by-region',
-    filters: [attributed('in', 'region')],
-    sees: (row, attribute) => attribute('region').includes(row['region']),
-  },
-];
-
-const attributeSets: readonly Grant['attributes'][] = [
-  {},
-  { status: 'open', region: 'north', rank: '2' },
-  { status: ['open', 'held'], region: ['north', 'south'], rank: 1 },
-  { status: null, region: [], rank: null },
-  { status: "x' or true --", region: '%' },
-];
-
-const arbitraryGrants = (of: typeof roles): fc.Arbitrary<Grant[]> =>
-  fc.array(
-    fc.record({
-      role: fc.constantFrom(...of.map(({ role }) => role), 'no-such-role'),
-      attributes: fc.constantFrom(...attributeSets),
-    }),
-    { maxLength: 3 },
-  );
-// A role that sees all makes for a dull test: most callers hold filtered ones.
-const arbitraryCaller = fc.record({
-  thing: fc.oneof(
-    { weight: 5, arbitrary: arbitraryGrants(roles.slice(1)) },
-    { weight: 1, arbitrary: arbitraryGrants(roles) },
-  ),
-  maker: fc.oneof(
-    { weight: 3, arbitrary: arbitraryGrants(makerRoles.slice(1)) },
-    { weight: 1, arbitrary: arbitraryGrants(makerRoles) },
-  ),
-});
-type Caller = { readonly thing: readonly Grant[]; readonly maker: readonly Grant[] };
 
 const includable = fc.constantFrom<string[]>([], ['maker'], ['maker.home'], ['parent', 'maker']);
 const arbitraryQuery: fc.Arbitrary<RecordQuery> = fc
@@ -215,20 +126,6 @@ afterAll(async () => {
   await superuser?.end();
   await api?.close();
 });
-
-function idsSeen(of: typeof roles, rows: readonly ThingRow[], grants: readonly Grant[]): string[] {
-  const isVisible = (row: Row): boolean =>
-    grants.some(({ role }) => {
-      const rule = of.find((one) => one.role === role);
-      const attribute = (name: string): unknown[] =>
-        grants
-          .filter((grant) => grant.role === role)
-          .flatMap((grant) => grant.attributes[name] ?? []);
-      // A role that the schema gives no filter to sees everything, known here or not.
-      return rule === undefined || rule.sees(row, attribute);
-    });
-  return rows.filter(isVisible).map(({ id }) => id);
-}
 
 const visible = (caller: Caller) => ({
   thing: idsSeen(roles, things, caller.thing),
