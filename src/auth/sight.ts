@@ -15,6 +15,7 @@ export interface Sight {
  * matter: those take the asker's own rights to the records.
  */
 export function sightOf(access: Access | undefined, administers: boolean): Sight {
-  const sees = (field: string) => access?.readable.has(field) ?? false;
-  return { access, sees, knows: (field) => administers || sees(field) };
+  const reads = (field: string) => access?.readable.has(field) ?? false;
+  const sees = (field: string) => reads(field) && access?.masks.has(field) === false;
+  return { access, sees, knows: (field) => administers || reads(field) };
 }
