@@ -7,7 +7,7 @@ import type { PlatformAccess } from './platform-access.ts';
 import { requireNoEscalation } from './platform-access.ts';
 
 const dayMs = 86_400_000;
-/** Clocks differ, and a token may have been issued by one that is ahead. */
+/** More than twice the skew that is tolerated where a strategy names none. */
 const clockMarginMs = 5 * 60_000;
 
 /**
@@ -64,12 +64,16 @@ export function latestEnd(
   nowMs: number,
 ): number | undefined {
   if (kind === 'actor') return undefined;
-  const type = kind === 'token' ? 'jwt' : 'oidc';
+  // A strategy of type oidc accepts the tokens of its provider as well.
+  const types = kind === 'token' ? ['jwt', 'oidc'] : ['oidc'];
   const lives = [...strategies.values()]
-    .filter((entry) => entry.organisation === organisation && entry.spec.type === type)
+    .filter((entry) => entry.organisation === organisation && types.includes(entry.spec.type))
     .map(({ spec: { config } }) => {
-      const { revocation, ttlMax, oidc } = config;
-      return durationDays(revocation?.ttl ?? (kind === 'token' ? ttlMax : oidc?.sessionTtl) ?? '');
+      const { revocation, ttlMax, oidc, clockSkew } = config;
+      const life = revocation?.ttl ?? (kind === 'token' ? ttlMax : oidc?.sessionTtl);
+      const days = durationDays(life ?? '');
+      // A token may be from as far ahead as it is accepted beyond its end.
+      return days === undefined ? undefined : days + 2 * (durationDays(clockSkew ?? '') ?? 0);
     });
   if (lives.length === 0 || lives.includes(undefined)) return undefined;
   return nowMs + Math.max(...lives.map(Number)) * dayMs + clockMarginMs;
