@@ -233,6 +233,17 @@ const rows: Readonly<Record<number, Row>> = {
       ],
     ],
   },
+  20: {
+    title: 'a cookie without the CSRF header',
+    answer: '403',
+    suites: [
+      ['integration/sign-in/session.test.ts', 'reads without and writes only with its CSRF token'],
+      [
+        'integration/sign-in/browser.test.ts',
+        'signs in on localhost, writes with the CSRF header, and signs out',
+      ],
+    ],
+  },
   21: {
     title: 'a stale or missing version',
     answer: '409/412, 428',
