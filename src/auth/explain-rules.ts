@@ -9,6 +9,7 @@ import { filterAttribute } from '../schema/row-policy.ts';
 import type { Access, AccessQuestion, RowFilterRule } from './access.ts';
 import { attributeValues, findAccess } from './access.ts';
 import { placeIn } from './explain-roles.ts';
+import { tellsByWriting } from './field-masks.ts';
 import type { Sight } from './sight.ts';
 
 /** Whose access is explained, and to whom. */
@@ -104,12 +105,35 @@ export function fieldReason(
       message:
         allowed || byRole
           ? `${rights}: ${verb} is for ${names}`
-          : `${rights}: the key leaves it out`,
+          : tellsByWriting(field, schema, access.masks)
+            ? `${rights}: a guess that is written would tell what the mask hides`
+            : `${rights}: the key leaves it out`,
       ...((allowed || byRole) && {
         place: placeIn(schema, `/spec/fields/${index}/access/${verb}`),
       }),
     },
   ];
+}
+
+/** Layer 6: the masks of fields that the asker knows of, and whether the actor sees through them. */
+export function maskReasons({ schema, access, sight }: Explained): RuleReason[] {
+  return schema.userFields.flatMap((field, index) => {
+    if (!access.readable.has(field.name) || !sight.knows(field.name)) return [];
+    const mask = access.masks.get(field.name);
+    const declared = field.spec.mask;
+    if (mask === undefined && declared === undefined) return [];
+    const roles = (mask ?? declared)?.unmaskedFor?.join(', ') ?? 'the admin role alone';
+    const reason: RuleReason = {
+      rule: `mask of ${field.name}`,
+      effect: mask === undefined ? 'allow' : 'deny',
+      message:
+        mask === undefined
+          ? `seen as it is: unmasked for ${roles}`
+          : `shown masked (${mask.strategy}): unmasked for ${roles}`,
+      place: placeIn(schema, `/spec/fields/${index}/${declared === undefined ? 'ref' : 'mask'}`),
+    };
+    return [reason];
+  });
 }
 
 /** Layer 3: where references lead, and whether an include may follow them. */

@@ -2,6 +2,7 @@ import type { FieldMask, FieldReference } from '../contract/kinds.ts';
 import type { Masks } from '../query/mask.ts';
 import { noMasks } from '../query/mask.ts';
 import type { CompiledField, CompiledSchema } from '../schema/compile.ts';
+import { seesThrough } from '../schema/role-rights.ts';
 
 type Roles = ReadonlySet<string>;
 
@@ -28,8 +29,7 @@ export function maskFor(
   { access }: Pick<CompiledSchema, 'access'>,
   roles: Roles,
 ): FieldMask | undefined {
-  const seen = roles.has(access.adminRole) || mask?.unmaskedFor?.some((role) => roles.has(role));
-  return seen ? undefined : mask;
+  return mask === undefined || seesThrough(mask, roles, { access }) ? undefined : mask;
 }
 
 /**

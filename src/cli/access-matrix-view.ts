@@ -24,7 +24,7 @@ export function describeMatrix(
     rows: fields.map((field) => [field, ...roles.map((row) => rightsOn(field, row))]),
     empty: 'there are no fields',
   });
-  const legend = 'r read, c set on create, u update, m read masked, - nothing';
+  const legend = 'r read, m read masked, c set on create, u update, - nothing';
   return [ofRoles, '', ofFields, '', legend].join('\n');
 }
 
@@ -41,13 +41,12 @@ function rowsOf(spec: SchemaDefinitionSpec, { rowFilters }: RoleRow): string {
 }
 
 /** `rcu`: one letter for each thing that the role may do with the field. */
-function rightsOn(field: string, { fields }: RoleRow): string {
-  const rights = Object.values(fields).map((ofOperation) => ofOperation[field]);
+function rightsOn(field: string, { fields, masked }: RoleRow): string {
+  const shown = Object.values(fields).some((ofOperation) => ofOperation[field] !== 'none');
   const letters = [
-    rights.some((right) => right === 'read' || right === 'write') ? 'r' : '',
+    shown ? (masked.includes(field) ? 'm' : 'r') : '',
     fields['create']?.[field] === 'write' ? 'c' : '',
     fields['update']?.[field] === 'write' ? 'u' : '',
-    rights.includes('masked') ? 'm' : '',
   ].join('');
   return letters === '' ? '-' : letters;
 }

@@ -2,7 +2,12 @@ import { rowFilterRules } from '../auth/access.ts';
 import type { NamedKey } from '../auth/explain-roles.ts';
 import { explainRoles } from '../auth/explain-roles.ts';
 import type { Explained } from '../auth/explain-rules.ts';
-import { fieldReasons, referenceReasons, rowFilterReason } from '../auth/explain-rules.ts';
+import {
+  fieldReasons,
+  maskReasons,
+  referenceReasons,
+  rowFilterReason,
+} from '../auth/explain-rules.ts';
 import { sightOf } from '../auth/sight.ts';
 import { acceptsIdentity } from '../auth/strategy-choice.ts';
 import type {
@@ -79,6 +84,8 @@ export async function explainOperation(
   if (record !== undefined && !(asked.isSelf && writes)) requireKnown(explained, record, writes);
   says['cross-schema'] = explainIncludes(parties, explained, asked.include);
   says.fields = explainFields(explained, writes, record);
+  const masks = maskReasons(explained);
+  says.masks = masks.length === 0 ? skipped : { verdict: 'allow', rules: masks };
   if (says.fields.verdict === 'deny') return explanation();
   if (record !== undefined) requireFitting(schema, record);
   if (id === undefined && record === undefined) {

@@ -1,5 +1,5 @@
 import type { Domain, Operation, RoleGrant, SchemaDefinitionSpec } from '../contract/kinds.ts';
-import { holdsAny, rolesGranting } from './role-rights.ts';
+import { holdsAny, rolesGranting, seesThrough } from './role-rights.ts';
 
 /** Every operation, in the order that people think of them. */
 export const operations = [
@@ -19,6 +19,8 @@ export interface RoleRow {
   readonly operations: readonly MatrixOperation[];
   /** Places in spec.access.rowFilter that narrow the role; empty: it sees every row. */
   readonly rowFilters: readonly number[];
+  /** Fields that the role is shown masked, by whatever operation. */
+  readonly masked: readonly string[];
   /** Of each operation that the role has, what it may do with each field. */
   readonly fields: Readonly<Record<string, Readonly<Record<string, FieldRight>>>>;
 }
@@ -66,7 +68,11 @@ function roleRow(spec: SchemaDefinitionSpec, role: string, adminRole: string | u
       ),
     ]),
   );
-  return { role, isAdmin, operations: granted, rowFilters, fields };
+  const domain = { access: { adminRole: adminRole ?? '' } };
+  const masked = spec.fields
+    .filter(({ mask }) => mask !== undefined && !seesThrough(mask, new Set([role]), domain))
+    .map(({ name }) => name);
+  return { role, isAdmin, operations: granted, rowFilters, masked, fields };
 }
 
 function fieldRight(
@@ -80,5 +86,5 @@ function fieldRight(
     holdsAny(wanted === undefined ? undefined : new Set(wanted), held, domain);
   if (!may(field.access?.read)) return 'none';
   if (writes && may(field.access?.write)) return 'write';
-  return 'read';
+  return field.mask === undefined || seesThrough(field.mask, held, domain) ? 'read' : 'masked';
 }

@@ -42,7 +42,12 @@ const rowFilter = fc.record({
     fc.constant({ field: 'note', op: 'is_null', value: true }),
   ),
 });
+const mask = fc.record({
+  strategy: fc.constantFrom('redact', 'partial', 'hash'),
+  unmaskedFor: some(roles),
+});
 const schemaSpec = fc.record({
+  mask: maybe(mask),
   grants: some(['reader', 'clerk', 'auditor'] as const, 1).chain((granted) =>
     fc.tuple(
       ...granted.map((role) =>
@@ -104,6 +109,7 @@ const values = fc.record(
     region: fc.constantFrom(...regions, null),
     level: fc.integer({ min: 0, max: 3 }),
     note: fc.constantFrom('a', null),
+    code: fc.constantFrom('c-1', 'c-2', '***', null),
     absent: fc.constant('x'),
   },
   { requiredKeys: [] },
@@ -139,7 +145,7 @@ describe('an explanation', () => {
           await provideSchema(name, spec);
           const path = api.path(name);
           const ids: string[] = [];
-          for (const { absent: _, ...record } of records as Record<string, unknown>[]) {
+          for (const { absent: _, code: __, ...record } of records as Record<string, unknown>[]) {
             const created = await admin('POST', path, { body: record });
             ids.push(created.json().data.id);
           }
@@ -205,14 +211,17 @@ describe('an explanation', () => {
 type Spec = typeof schemaSpec extends fc.Arbitrary<infer T> ? T : never;
 type AnyCaller = ReturnType<typeof caller> extends fc.Arbitrary<infer T> ? T : never;
 
-async function provideSchema(name: string, { grants, filters, access }: Spec): Promise<void> {
+async function provideSchema(name: string, { grants, filters, access, mask }: Spec): Promise<void> {
   const field = (of: (typeof names)[number], type: string) => ({
     ...{ name: of, type, filterable: true },
     ...(access[of] !== undefined && { access: access[of] }),
   });
   await api.provide(
     api.tenant.schema(name, {
-      fields: [field('region', 'string'), field('level', 'integer'), field('note', 'string')],
+      fields: [
+        ...[field('region', 'string'), field('level', 'integer'), field('note', 'string')],
+        { name: 'code', type: 'string', ...(mask !== undefined && { mask }) },
+      ],
       spec: { access: { roles: grants, rowFilter: filters } },
     }),
   );

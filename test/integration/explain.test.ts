@@ -176,7 +176,7 @@ describe('layers 4 and 7', () => {
     const seen = await ask('boss', question);
     expect(seen).toMatchObject({ allowed: false, status: 404, code: 'ENTITY_NOT_FOUND' });
     expect(seen.message).toContain('layer 4 (row-filter) denies');
-    expect(verdicts(seen)).toBe('assdasd');
+    expect(verdicts(seen)).toBe('assdaad');
     const values = { region: 'south', 'attributes.region': ['north'] };
     expect(layerOf(seen, 'row-filter').rules).toMatchObject([{ effect: 'deny', values }]);
 
@@ -268,7 +268,7 @@ describe('layers 4 and 7', () => {
   });
 });
 
-describe('layers 3 and 5', () => {
+describe('layers 3, 5 and 6', () => {
   it('say which fields are hidden or read only, to whoever may know of them', async () => {
     const own = await ask('nora', { operation: 'read' });
     expect(JSON.stringify(own)).not.toContain('margin');
@@ -297,6 +297,27 @@ describe('layers 3 and 5', () => {
     expect(await told('margin')).toBe(await told('absent'));
     expect(await refused('plumber', { ...question('margin'), actor: 'nora' })).toEqual(
       await refused('plumber', { ...question('absent'), actor: 'nora' }),
+    );
+  });
+
+  it('say which values are masked, and for whom they are not', async () => {
+    const place = { pointer: '/spec/fields/5/mask' };
+    const masked = await ask('nora', { operation: 'read' });
+    expect(layerOf(masked, 'masks')).toMatchObject({
+      verdict: 'allow',
+      rules: [
+        {
+          ...{ rule: 'mask of phone', effect: 'deny', place },
+          message: 'shown masked (hash): unmasked for auditor',
+        },
+      ],
+    });
+    const open = await ask('auditor', { operation: 'read' });
+    expect(layerOf(open, 'masks').rules).toMatchObject([{ effect: 'allow', place }]);
+    const write = await ask('nora', { operation: 'update', id: ids.north, record: { phone: '1' } });
+    expect(write).toMatchObject({ allowed: false, code: 'FIELD_ACCESS_DENIED' });
+    expect(ruleOf(layerOf(write, 'fields'), 'field phone')?.message).toBe(
+      'read only: a guess that is written would tell what the mask hides',
     );
   });
 

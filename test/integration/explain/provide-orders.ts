@@ -34,6 +34,7 @@ export async function provideOrders(api: TestApi): Promise<Orders> {
         { name: 'price', type: 'decimal', access: { write: ['manager'] } },
         { name: 'margin', type: 'decimal', access: { read: ['manager'] } },
         { name: 'client', type: 'ref', ref: reference('client') },
+        { name: 'phone', type: 'string', mask: { strategy: 'hash', unmaskedFor: ['auditor'] } },
       ],
       spec: {
         access: {

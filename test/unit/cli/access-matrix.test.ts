@@ -21,6 +21,7 @@ const schema = {
       { name: 'region', type: 'string' },
       { name: 'price', type: 'decimal', access: { write: ['boss'] } },
       { name: 'margin', type: 'decimal', access: { read: ['boss'] } },
+      { name: 'phone', type: 'string', mask: { strategy: 'redact' } },
     ],
   },
 };
@@ -39,8 +40,9 @@ FIELD   seller  boss
 region  rc      rcu
 price   r       rcu
 margin  -       rcu
+phone   mc      rcu
 
-r read, c set on create, u update, m read masked, - nothing
+r read, m read masked, c set on create, u update, - nothing
 `;
 
 it('prints the same from files and from an API', async () => {

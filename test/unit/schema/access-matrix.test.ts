@@ -17,6 +17,7 @@ const spec: SchemaDefinitionSpec = {
     { name: 'region', type: 'string' },
     { name: 'price', type: 'decimal', access: { write: ['auditor'] } },
     { name: 'margin', type: 'decimal', access: { read: ['auditor'] } },
+    { name: 'phone', type: 'string', mask: { strategy: 'partial', unmaskedFor: ['auditor'] } },
   ],
 };
 const access = { defaultRole: 'member', adminRole: 'boss' };
@@ -24,21 +25,22 @@ const access = { defaultRole: 'member', adminRole: 'boss' };
 describe('access matrix', () => {
   it('says of each role and operation what may be done with each field', () => {
     const { roles, fields } = accessMatrix(spec, access);
-    expect(fields).toEqual(['region', 'price', 'margin']);
+    expect(fields).toEqual(['region', 'price', 'margin', 'phone']);
     const byRole = Object.fromEntries(roles.map((row) => [row.role, row]));
     expect(Object.keys(byRole)).toEqual(['seller', 'auditor', 'boss']);
     expect(byRole['seller']).toMatchObject({
       operations: ['create', 'read', 'update'],
       rowFilters: [0],
+      masked: ['phone'],
       fields: {
-        create: { region: 'write', price: 'read', margin: 'none' },
-        read: { region: 'read', price: 'read', margin: 'none' },
+        create: { region: 'write', price: 'read', margin: 'none', phone: 'write' },
+        read: { region: 'read', price: 'read', margin: 'none', phone: 'masked' },
       },
     });
     // A role that may write no record writes no field of one either.
     expect(byRole['auditor']?.fields).toEqual({
-      read: { region: 'read', price: 'read', margin: 'read' },
-      history: { region: 'read', price: 'read', margin: 'read' },
+      read: { region: 'read', price: 'read', margin: 'read', phone: 'read' },
+      history: { region: 'read', price: 'read', margin: 'read', phone: 'read' },
     });
     expect(byRole['boss']).toMatchObject({
       isAdmin: true,
