@@ -32,6 +32,8 @@ export interface SignInApi {
   readonly ref: string;
   /** Of the schema `note`, which people who are signed in may use. */
   readonly notes: string;
+  /** What every replica seals with. */
+  readonly key: Buffer;
   /** Moves the clock of the sessions on. */
   readonly clock: { aheadMs: number };
   provideStrategy(name: string, over?: object, claims?: object): Promise<void>;
@@ -93,7 +95,7 @@ export async function openSignInApi(
   await secrets.write({ namespace, name: 'idp', key: 'client-secret' }, issuer.clientSecret);
 
   const signInApi: SignInApi = {
-    ...{ api, issuer, origins, origin, clock },
+    ...{ api, issuer, origins, origin, clock, key },
     ref: `${namespace}/people`,
     notes: api.path('note'),
     async provideStrategy(name, over = {}, claims = claimsDefault) {
