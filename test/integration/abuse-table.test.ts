@@ -285,6 +285,14 @@ const rows: Readonly<Record<number, Row>> = {
     answer: 'treated as data everywhere',
     suites: [['integration/records/sql-as-data.test.ts', 'SQL in values']],
   },
+  24: {
+    title: 'a masked value guessed through sort order, `min`/`max` or search',
+    answer: 'refused for callers that see it masked',
+    suites: [
+      ['integration/records/masked-guesses.test.ts', '24: a masked value cannot be found out'],
+      ['integration/access-property.test.ts', 'random access rules'],
+    ],
+  },
 };
 
 describe('the abuse table', () => {
@@ -297,7 +305,19 @@ describe('the abuse table', () => {
     }
   }
 
-  it('shows every row that it has', () => {
+  it('shows every case of access and of what callers send', () => {
+    const numbers = [
+      ...Array.from({ length: 11 }, (_, n) => n + 1),
+      17,
+      18,
+      19,
+      20,
+      21,
+      22,
+      23,
+      24,
+    ];
+    expect(Object.keys(rows).map(Number)).toEqual(numbers);
     const empty = Object.values(rows).filter(({ shown, suites }) => !shown && !suites?.length);
     expect(empty).toEqual([]);
   });

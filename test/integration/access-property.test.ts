@@ -12,7 +12,7 @@ import { attributes, randomCaller, randomSpec, randomValues } from './access/ran
 import { answerOf, knownFields } from './access/reference.ts';
 import type { Expected } from './access/reference-answer.ts';
 import { sometime } from './access/reference-answer.ts';
-import { statusOf } from './access/reference-rights.ts';
+import { hashOf, statusOf } from './access/reference-rights.ts';
 import { httpOf } from './access/request-url.ts';
 import type { AccessRequest, Caller, KnownRecord, World } from './access/world.ts';
 import { adminActor } from './access/world.ts';
@@ -149,13 +149,35 @@ function differenceOf(
   if (status !== expected.status) return `expected ${wanted}`;
   try {
     if (status === 204) expect(told).toBeUndefined();
-    else expect(plain(told?.['data'], request)).toEqual(plain(expected.data, request));
+    else {
+      const wantedData = plain(expected.data, request);
+      const hashesNamed = nameHashes(plain(told?.['data'], request), wantedData);
+      expect(hashesNamed).toEqual(wantedData);
+    }
     if (expected.total !== undefined)
       expect(told?.['pagination']).toMatchObject({ total: expected.total });
     return undefined;
   } catch (error) {
     return `${(error as Error).message}\nexpected ${wanted}`;
   }
+}
+
+/** What each hash stands for: the same value has the same in the whole organisation, another another. */
+const hashes = new Map<string, string>();
+
+/** The answer with every hash replaced by what it must be of. */
+function nameHashes(data: unknown, wanted: unknown): unknown {
+  if (typeof data === 'string' && /^hmac-sha256:[0-9a-f]{64}$/.test(data)) {
+    const isNew = !hashes.has(data) && ![...hashes.values()].includes(String(wanted));
+    if (isNew && String(wanted).startsWith(hashOf)) hashes.set(data, String(wanted));
+    return hashes.get(data) ?? data;
+  }
+  if (typeof data !== 'object' || data === null) return data;
+  const other = (wanted ?? {}) as Record<string, unknown>;
+  if (Array.isArray(data)) return data.map((one, index) => nameHashes(one, other[index]));
+  return Object.fromEntries(
+    Object.entries(data).map(([name, value]) => [name, nameHashes(value, other[name])]),
+  );
 }
 
 /** Times and new ids are the platform's to choose; of a version in the history, what is compared. */

@@ -1,5 +1,6 @@
 import type {
   Field,
+  FieldMask,
   Filter,
   FilterOperator,
   Operation,
@@ -149,12 +150,29 @@ export function randomSpec(
   strategyRef: SchemaDefinitionSpec['auth']['strategyRef'],
 ): SchemaDefinitionSpec {
   const fields = randomFields(random);
+  const access = randomAccess(random, fields);
+  // A mask on the field of a row filter is refused, since rows would show by it.
+  const filtered = (access.rowFilter ?? []).map(({ filter }) => filter.field);
+  const maskable = fields.filter(({ name }) => name !== anchor && !filtered.includes(name));
+  for (const field of random.some(maskable, 0.3)) field.mask = randomMask(random, field);
   return {
     version: 'v1',
     auth: { strategyRef },
-    access: randomAccess(random, fields),
+    access,
     fields,
     search: { tier: 'Tier1' },
+  };
+}
+
+function randomMask(random: Random, { type }: Field): FieldMask {
+  const fitting: FieldMask['strategy'][] = ['redact'];
+  if (type === 'string') fitting.push('partial', 'hash');
+  if (type === 'integer' || type === 'date') fitting.push('hash');
+  const strategy = random.pick(fitting);
+  return {
+    strategy,
+    ...(strategy === 'partial' && random.chance(0.7) && { keepLast: 1 + random.below(3) }),
+    ...(random.chance(0.7) && { unmaskedFor: random.some(roles, 0.4) }),
   };
 }
 

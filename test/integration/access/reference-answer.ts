@@ -1,7 +1,7 @@
 import type { Operation } from '../../../src/contract/kinds.ts';
 import { deniesAll } from './reference-policies.ts';
 import type { Refusal, RefusalCode, Rights } from './reference-rights.ts';
-import { isKnown, mayRead, refusal, sees } from './reference-rights.ts';
+import { isKnown, masked, maskFor, mayRead, refusal, sees } from './reference-rights.ts';
 import type { KnownRecord, State, Values, World } from './world.ts';
 import { stateOf } from './world.ts';
 
@@ -49,7 +49,10 @@ export function shown(
     updated_by: state.actor,
   };
   for (const field of world.spec.fields) {
-    if (mayRead(rights, field)) all[field.name] = state.values[field.name] ?? null;
+    if (!mayRead(rights, field)) continue;
+    const value = state.values[field.name] ?? null;
+    const mask = maskFor(rights, field);
+    all[field.name] = mask === undefined ? value : masked(mask, value);
   }
   if (select === undefined) return all;
   return Object.fromEntries(select.map((name) => [name, all[name]]));

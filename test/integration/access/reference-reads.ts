@@ -5,7 +5,15 @@ import type { Expected } from './reference-answer.ts';
 import { findLive, knownNames, refusedBefore, shown, unknownProblem } from './reference-answer.ts';
 import { denies, judgedRecord } from './reference-policies.ts';
 import type { RefusalCode, Rights } from './reference-rights.ts';
-import { holds, isKnown, refusal, rightsTo, sees, usableNames } from './reference-rights.ts';
+import {
+  holds,
+  isKnown,
+  maskFor,
+  refusal,
+  rightsTo,
+  sees,
+  usableNames,
+} from './reference-rights.ts';
 import type { AccessRequest, Aggregation, Caller, KnownRecord, World } from './world.ts';
 import { fieldOf, stateOf } from './world.ts';
 
@@ -73,7 +81,7 @@ export function answerGroups(
   const gatheredFields = aggregates.flatMap(({ field }) => (field === undefined ? [] : [field]));
   const refused = refusedBefore(world, rights, 'read', [
     ...asked.map((name) => filterProblem(world, rights, name)),
-    ...gatheredFields.map((name) => unknownProblem(world, rights, name)),
+    ...gatheredFields.map((name) => gatherProblem(world, rights, name)),
   ]);
   if (refused !== undefined) return refused;
   const groups = new Map<string, ThingRow[]>();
@@ -144,16 +152,28 @@ function visibleRows(
     .map(({ record, state }) => ({ ...state.values, id: record.id }) as ThingRow);
 }
 
+/** By what one sees masked one can ask for nothing: it could be guessed. */
 function filterProblem(world: World, rights: Rights, name: string): RefusalCode | undefined {
   if (!isKnown(world, rights, name)) return 'UNKNOWN_FIELD';
   if (usableNames.includes(name)) return undefined;
-  return fieldOf(world.spec, name)?.filterable === true ? undefined : 'FIELD_NOT_FILTERABLE';
+  const field = fieldOf(world.spec, name);
+  const usable = field?.filterable === true && maskFor(rights, field) === undefined;
+  return usable ? undefined : 'FIELD_NOT_FILTERABLE';
 }
 
 function sortProblem(world: World, rights: Rights, name: string): RefusalCode | undefined {
   if (!isKnown(world, rights, name)) return 'UNKNOWN_FIELD';
   if (usableNames.includes(name)) return undefined;
-  return fieldOf(world.spec, name)?.sortable === true ? undefined : 'FIELD_NOT_SORTABLE';
+  const field = fieldOf(world.spec, name);
+  const usable = field?.sortable === true && maskFor(rights, field) === undefined;
+  return usable ? undefined : 'FIELD_NOT_SORTABLE';
+}
+
+function gatherProblem(world: World, rights: Rights, name: string): RefusalCode | undefined {
+  const unknown = unknownProblem(world, rights, name);
+  if (unknown !== undefined) return unknown;
+  const field = fieldOf(world.spec, name);
+  return field && maskFor(rights, field) ? 'FIELD_NOT_FILTERABLE' : undefined;
 }
 
 function fieldsIn(condition: Condition): string[] {

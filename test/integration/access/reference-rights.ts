@@ -1,4 +1,4 @@
-import type { Field, Filter, Operation } from '../../../src/contract/kinds.ts';
+import type { Field, FieldMask, Filter, Operation } from '../../../src/contract/kinds.ts';
 import type { Condition } from '../../../src/query/condition.ts';
 import { matches } from '../query/reference.ts';
 import type { ThingRow } from '../query/thing-table.ts';
@@ -214,9 +214,29 @@ export function mayRead(rights: Rights, field: Field): boolean {
 }
 
 export function mayWrite(rights: Rights, field: Field): boolean {
+  // A guess would come back as its hash.
+  if (maskFor(rights, field)?.strategy === 'hash') return false;
   if (!mayRead(rights, field) || !holdsAny(rights, field.access?.write)) return false;
   return byKey(rights, (scope) => scope.fields?.write, field.name);
 }
+
+// Layer 6: whether a value is seen.
+
+export function maskFor(rights: Rights, { mask }: Field): FieldMask | undefined {
+  if (mask === undefined || holdsAny(rights, mask.unmaskedFor ?? [])) return undefined;
+  return mask;
+}
+
+/** A value as a mask shows it; of a hash, which nobody can foretell, what it is of. */
+export function masked({ strategy, keepLast = 4 }: FieldMask, value: unknown): unknown {
+  if (value === null || value === undefined) return null;
+  if (strategy === 'redact') return '***';
+  if (strategy === 'hash') return `${hashOf}${value}`;
+  const characters = [...String(value)];
+  return `***${characters.length < 2 * keepLast ? '' : characters.slice(-keepLast).join('')}`;
+}
+
+export const hashOf = 'the hash of ';
 
 function holdsAny({ everything, grants }: Rights, roles: readonly string[] | undefined): boolean {
   if (everything || roles === undefined) return true;

@@ -3,7 +3,7 @@ import type { Expected } from './reference-answer.ts';
 import { findLive, refusedBefore, shown } from './reference-answer.ts';
 import { denies, deniesAll, deniesAnyRecord, judgedRecord } from './reference-policies.ts';
 import type { RefusalCode, Rights } from './reference-rights.ts';
-import { mayRead, mayWrite, refusal, rightsTo, sees } from './reference-rights.ts';
+import { maskFor, mayRead, mayWrite, refusal, rightsTo, sees } from './reference-rights.ts';
 import type { AccessRequest, Caller, State, Values, World } from './world.ts';
 import { fieldOf, stateOf } from './world.ts';
 
@@ -76,6 +76,8 @@ export function answerPut(
   const changes = Object.fromEntries(
     world.spec.fields
       .filter((field) => mayWrite(rights, field))
+      // What its caller sees masked and leaves out keeps its value.
+      .filter((field) => field.name in given || maskFor(rights, field) === undefined)
       .map(({ name, default: otherwise }) => [
         name,
         name in given ? given[name] : (otherwise ?? null),
