@@ -9,6 +9,8 @@ export interface Denial {
   readonly code: string;
   /** What was asked for, `PATCH /api/acme/…` for example; never a body. */
   readonly request: string;
+  /** The policy that denied, where one did. */
+  readonly policy?: string;
   /** The schema's path, where the request named one. */
   readonly path?: string;
 }
@@ -26,12 +28,12 @@ const layers: Readonly<Record<string, string>> = {
 
 /** Writes a denial to the audit log, with the layer that denied. Resolves when it is kept. */
 export async function recordDenial(pool: Pool, denial: Denial): Promise<void> {
-  const { identity, requestId, path, code, request } = denial;
+  const { identity, requestId, path, code, request, policy } = denial;
   await pool.transaction((tx) =>
     auditEvent(tx, {
       ...{ identity, requestId, path, operation: 'request', outcome: 'denied' },
       layer: layers[code] ?? 'api',
-      payload: { code, request },
+      payload: { code, request, policy },
     }),
   );
 }

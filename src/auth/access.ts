@@ -8,11 +8,14 @@ import { noMasks } from '../query/mask.ts';
 import type { BindingEntry, RegistrySnapshot } from '../resources/registry/snapshot.ts';
 import type { CompiledField, CompiledSchema } from '../schema/compile.ts';
 import { referencePath } from '../schema/compile.ts';
+import type { CompiledPolicy } from '../schema/policy.ts';
+import { changesRecord, policiesOf } from '../schema/policy.ts';
 import { holdsAny, rolesGranting } from '../schema/role-rights.ts';
 import { filterAttribute } from '../schema/row-policy.ts';
 import type { Note } from './access-note.ts';
 import { maskFor, masksFor, tellsByWriting } from './field-masks.ts';
 import { fittingAttributes, valuesOf } from './fitting-attributes.ts';
+import { covers, heldRoles } from './held-roles.ts';
 import { acceptsIdentity } from './strategy-choice.ts';
 
 /** What a caller may do with one schema, for one operation: layers 1, 4, 5 and 6, decided once. */
@@ -28,6 +31,12 @@ export interface Access {
   readonly masks: Masks;
   /** Layer 4 in the query itself, so that it can be an index condition; undefined: all rows. */
   readonly rowFilter: Condition | undefined;
+  /** Layer 2: the policies of the operation; on what is shown they are conditions of the query. */
+  readonly policies: readonly CompiledPolicy[];
+  /** Where a record is changed: those of reading, which it must meet before. */
+  readonly readPolicies: readonly CompiledPolicy[];
+  /** Every role that the caller holds here, whatever it grants: `actor.roles`. */
+  readonly roles: readonly string[];
 }
 
 export interface AccessQuestion {
@@ -188,6 +197,9 @@ function decideAccess(
     ),
     masks,
     rowFilter: rowFilterOf(schema, grants),
+    policies: policiesOf(schema.policies, operation),
+    readPolicies: changesRecord(operation) ? policiesOf(schema.policies, 'read') : [],
+    roles: heldRoles(question, bindings),
   };
 }
 
@@ -219,6 +231,9 @@ function fullAccess(schema: CompiledSchema): Access {
     writable: new Set(schema.userFields.map((field) => field.name)),
     masks: noMasks,
     rowFilter: undefined,
+    policies: [],
+    readPolicies: [],
+    roles: [platformAdminRole],
   };
 }
 
@@ -282,16 +297,6 @@ function narrowed(
     result[name] = given.filter((value) => allowed.includes(String(value)));
   }
   return result;
-}
-
-function covers(scope: KeyScope, schema: CompiledSchema, operation: Operation): boolean {
-  return (
-    (scope.schema === '*' || scope.schema === schema.name) &&
-    (scope.version === undefined || scope.version === schema.version) &&
-    (scope.operations === undefined ||
-      scope.operations.includes(operation) ||
-      scope.operations.includes('*'))
-  );
 }
 
 function mayRead(

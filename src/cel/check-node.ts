@@ -1,4 +1,5 @@
 import { RE2JS } from 're2js';
+import { isAttribute } from './attribute.ts';
 import type { CelScalar, CelType } from './cel-type.ts';
 import { elementOf, listOf, numericTypes } from './cel-type.ts';
 import { coerce } from './coerce.ts';
@@ -86,6 +87,12 @@ function checkSelect(
   variables: Variables,
 ): CelNode | undefined {
   const { exprKind } = operand ?? {};
+  const holder = attributesOf(context, operand, variables);
+  if (holder !== undefined) {
+    const form = { kind: 'field', root: holder, field, stored: 'attribute' } as const;
+    const node = madeNode(form, 'string', false);
+    return testOnly ? madeNode({ kind: 'has', operand: node }, 'bool', false) : node;
+  }
   const root = exprKind?.case === 'identExpr' ? exprKind.value.name : undefined;
   const fields =
     root === undefined || variables.has(root) ? undefined : context.environment.get(root);
@@ -94,6 +101,10 @@ function checkSelect(
     if (known === undefined) {
       const hint = `Fields of ${root} are ${[...fields.keys()].join(', ')}.`;
       return context.report(at, `${root} has no field "${field}".`, hint);
+    }
+    if (known.stored === 'attributes') {
+      const message = `"${root}.${field}" alone is no value.`;
+      return context.report(at, message, `Name one of them: ${root}.${field}.region.`);
     }
     const node = madeNode(
       { kind: 'field', root, field, stored: known.stored },
@@ -110,6 +121,21 @@ function checkSelect(
   }
   const hint = 'Values of type json are passed on as a whole; a geopoint has lat and lon.';
   return context.report(at, `A value of type ${inside.type} has no field "${field}".`, hint);
+}
+
+/** `actor.attributes`, where that is what a field is selected of. */
+function attributesOf(
+  { environment }: Checking,
+  operand: ParsedNode,
+  variables: Variables,
+): string | undefined {
+  if (operand?.exprKind.case !== 'selectExpr') return undefined;
+  const { operand: holder, field, testOnly } = operand.exprKind.value;
+  if (testOnly || holder?.exprKind.case !== 'identExpr') return undefined;
+  const root = holder.exprKind.value.name;
+  if (variables.has(root)) return undefined;
+  const known = environment.get(root)?.get(field);
+  return known?.stored === 'attributes' ? `${root}.${field}` : undefined;
 }
 
 function checkList(
@@ -140,8 +166,9 @@ function checkFold(context: Checking, at: ParsedNode, variables: Variables): Cel
       'Use all, exists, exists_one, filter or map.',
     );
   }
-  const list = checkNode(context, macro.list, variables);
-  if (list === undefined) return undefined;
+  const given = checkNode(context, macro.list, variables);
+  if (given === undefined) return undefined;
+  const list = isAttribute(given) ? coerce(given, 'list(string)') : given;
   const element = elementOf(list.type);
   if (element === undefined) {
     return context.report(
@@ -311,7 +338,8 @@ function equality(a: CelNode, b: CelNode, negated: boolean): CelNode | undefined
   return madeNode({ kind: 'equal', negated, args }, 'bool', false);
 }
 
-function membership(item: CelNode, list: CelNode): CelNode | undefined {
+function membership(item: CelNode, given: CelNode): CelNode | undefined {
+  const list = isAttribute(given) ? coerce(given, listOf(item.type) ?? given.type) : given;
   const element = elementOf(list.type);
   if (element === undefined || element === 'json' || element === 'geopoint') return undefined;
   const fitted = coerce(item, element);

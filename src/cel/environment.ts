@@ -24,6 +24,8 @@ const types: Readonly<Record<string, CelType>> = {
   point: 'geopoint',
   'text[]': 'list(string)',
   'bigint[]': 'list(int)',
+  attributes: 'json',
+  attribute: 'string',
 };
 
 /** A field by the type of its column; a date is the beginning of its day in UTC. */
@@ -60,9 +62,30 @@ export const systemColumns: ReadonlyMap<string, CelField> = new Map([
   column('archive_ref', 'text', true),
 ]);
 
-/** Who asks. */
+/** Of those, what is known of a record whenever somebody asks for it through the API. */
+export const recordColumns: ReadonlyMap<string, CelField> = new Map(
+  ['id', 'version', 'created_at', 'created_by', 'updated_at', 'updated_by'].map((name) => [
+    name,
+    systemColumns.get(name)!,
+  ]),
+);
+
+/** Who asks. `attributes` are what tokens and bindings bring along: `actor.attributes.region`. */
 export const actorFields: ReadonlyMap<string, CelField> = new Map([
   column('id', 'text', false),
   column('type', 'text', false),
+  column('organisation', 'text', false),
   column('roles', 'text[]', false),
+  column('email', 'attribute', false),
+  column('attributes', 'attributes', false),
+]);
+
+/** How they ask. */
+export const requestFields: ReadonlyMap<string, CelField> = new Map([
+  column('operation', 'text', false),
+  column('method', 'text', false),
+  column('address', 'text', false),
+  column('time', 'timestamptz', false),
+  column('reason', 'attribute', false),
+  column('ticket', 'attribute', false),
 ]);

@@ -1,18 +1,25 @@
+import { RE2JS } from 're2js';
+import { attributeValue, isAttribute } from './attribute.ts';
 import type { CelType, CelValue } from './cel-type.ts';
 import type { CheckedCel } from './check.ts';
 import { costMax } from './check.ts';
 import { valueOfField } from './field-value.ts';
 import { compareValues } from './functions/comparison.ts';
-import type { CelNode, Fold } from './node.ts';
-
-/** Records by the name that the environment gave them, their fields as the API has them in JSON. */
-export type CelBindings = Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>>;
+import type { CelNode, FieldOf, Fold } from './node.ts';
 
 /**
- * Asked at every step; once it answers false there is no value. What the admission let through stays
- * within `costMax` steps; who evaluates for strangers also looks at a clock here.
+ * Records by the name that the environment gave them, their fields as the API has them in JSON; the
+ * attributes of the actor are `actor.attributes`.
  */
-export type MayGoOn = () => boolean;
+export type CelBindings = Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>>;
+
+interface Evaluation {
+  /**
+   * The evaluation may be ended from outside at any moment: patterns are compiled for it alone, since
+   * one that is used by others could be left half changed.
+   */
+  readonly mayEnd?: boolean;
+}
 
 /**
  * The value of an expression, `null` for CEL's null, or undefined where there is none: an operand is
@@ -21,33 +28,35 @@ export type MayGoOn = () => boolean;
 export function evaluateCel(
   { root }: CheckedCel,
   bindings: CelBindings,
-  mayGoOn: MayGoOn = stepsUpTo(costMax),
+  { mayEnd = false }: Evaluation = {},
 ): CelValue | null | undefined {
-  return evaluate(root, { bindings, variables: new Map(), mayGoOn }) as CelValue | null | undefined;
+  const ownPatterns = mayEnd ? new Map<string, RE2JS>() : undefined;
+  const scope = { bindings, variables: noVariables, ownPatterns, steps: { left: costMax } };
+  return evaluate(root, scope) as CelValue | null | undefined;
 }
 
-function stepsUpTo(limit: number): MayGoOn {
-  let steps = 0;
-  return () => ++steps <= limit;
-}
+const noVariables: ReadonlyMap<string, unknown> = new Map();
 
 interface Scope {
   readonly bindings: CelBindings;
   readonly variables: ReadonlyMap<string, unknown>;
-  readonly mayGoOn: MayGoOn;
+  /** Patterns of this evaluation alone; undefined: those that all share. */
+  readonly ownPatterns: Map<string, RE2JS> | undefined;
+  /** What the admission let through stays within `costMax`; a bound all the same. */
+  readonly steps: { left: number };
 }
 
 function evaluate(node: CelNode, scope: Scope): unknown {
-  if (!scope.mayGoOn()) return undefined;
+  if (--scope.steps.left < 0) return undefined;
   switch (node.kind) {
     case 'literal':
       return node.value;
     case 'field':
-      return valueOfField(node.stored, scope.bindings[node.root]?.[node.field]);
+      return fieldValue(node, scope.bindings);
     case 'variable':
       return scope.variables.get(node.name);
     case 'has':
-      return evaluate(node.operand, scope) !== null;
+      return evaluate(node.operand, scope) !== (isAttribute(node.operand) ? undefined : null);
     case 'not': {
       const value = evaluate(node.operand, scope);
       return typeof value === 'boolean' ? !value : undefined;
@@ -65,7 +74,9 @@ function evaluate(node: CelNode, scope: Scope): unknown {
     }
     case 'matches': {
       const text = evaluate(node.text, scope);
-      return typeof text === 'string' ? node.compiled.matcher(text).find() : undefined;
+      if (typeof text !== 'string') return undefined;
+      const pattern = scope.ownPatterns === undefined ? node.compiled : ownPattern(node, scope);
+      return pattern.matcher(text).find();
     }
     case 'in':
       return contains(node.item, node.list, scope);
@@ -90,6 +101,20 @@ function evaluate(node: CelNode, scope: Scope): unknown {
     case 'fold':
       return fold(node, scope);
   }
+}
+
+function ownPattern({ pattern }: { readonly pattern: string }, { ownPatterns }: Scope): RE2JS {
+  const known = ownPatterns?.get(pattern) ?? RE2JS.compile(pattern);
+  ownPatterns?.set(pattern, known);
+  return known;
+}
+
+/** What a field holds, as its expression sees it. */
+export function fieldValue(node: CelNode & FieldOf, bindings: CelBindings): unknown {
+  const value = bindings[node.root]?.[node.field];
+  return node.stored === 'attribute'
+    ? attributeValue(node.type, value)
+    : valueOfField(node.stored, value);
 }
 
 /** All values, or undefined as soon as one is missing. */
@@ -145,8 +170,10 @@ function fold(node: CelNode & Fold, scope: Scope): unknown {
   const made: unknown[] = [];
   let found = 0;
   let unknown = false;
+  const variables = new Map(scope.variables);
+  const inner = { ...scope, variables };
   for (const item of list as unknown[]) {
-    const inner = { ...scope, variables: new Map([...scope.variables, [variable, item]]) };
+    variables.set(variable, item);
     const holds = condition === undefined ? true : evaluate(condition, inner);
     if (macro === 'all' && holds === false) return false;
     if (macro === 'exists' && holds === true) return true;

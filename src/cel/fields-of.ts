@@ -1,16 +1,31 @@
 import type { CheckedCel } from './check.ts';
-import type { CelNode } from './node.ts';
+import type { CelNode, FieldOf } from './node.ts';
 import { childrenOf } from './node.ts';
 
 /** The fields of a record that an expression looks at, in the order that it names them. */
-export function fieldsOf({ root }: CheckedCel, record = 'self'): readonly string[] {
-  const found = new Set<string>();
+export function fieldsOf(cel: CheckedCel, record = 'self'): readonly string[] {
+  const fields = nodesOf(cel).filter((node) => node.kind === 'field' && node.root === record);
+  return [...new Set(fields.map((node) => (node as FieldOf).field))];
+}
+
+/** Everything that it looks at: `self`, `old`, `actor`. */
+export function rootsOf(cel: CheckedCel): readonly string[] {
+  const fields = nodesOf(cel).filter((node) => node.kind === 'field');
+  return [...new Set(fields.map(({ root }) => root))];
+}
+
+export function macrosOf(cel: CheckedCel): readonly CelNode[] {
+  return nodesOf(cel).filter(({ kind }) => kind === 'fold');
+}
+
+function nodesOf({ root }: CheckedCel): readonly CelNode[] {
+  const nodes: CelNode[] = [];
   const visit = (node: CelNode): void => {
-    if (node.kind === 'field' && node.root === record) found.add(node.field);
+    nodes.push(node);
     childrenOf(node).forEach(visit);
   };
   visit(root);
-  return [...found];
+  return nodes;
 }
 
 /** Fields that may be null where a null leaves an operator or a function without a value. */
@@ -18,7 +33,7 @@ export function exposedFields({ root }: CheckedCel): readonly string[] {
   const found = new Set<string>();
   const visit = (node: CelNode): void => {
     for (const child of operandsOf(node)) {
-      if (child.kind === 'field' && child.nullable) found.add(child.field);
+      if (child.kind === 'field' && child.root === 'self' && child.nullable) found.add(child.field);
     }
     childrenOf(node).forEach(visit);
   };

@@ -20,12 +20,7 @@ interface NodeFacts {
 
 export type NodeForm =
   | { readonly kind: 'literal'; readonly value: unknown }
-  | {
-      readonly kind: 'field';
-      readonly root: string;
-      readonly field: string;
-      readonly stored: string;
-    }
+  | FieldOf
   | { readonly kind: 'has'; readonly operand: CelNode }
   | { readonly kind: 'variable'; readonly name: string }
   | { readonly kind: 'call'; readonly overload: Overload; readonly args: readonly CelNode[] }
@@ -53,6 +48,13 @@ export type NodeForm =
   | { readonly kind: 'size'; readonly list: CelNode }
   | { readonly kind: 'join'; readonly args: readonly [CelNode, CelNode] }
   | Fold;
+
+export interface FieldOf {
+  readonly kind: 'field';
+  readonly root: string;
+  readonly field: string;
+  readonly stored: string;
+}
 
 /** A macro over a list: `list.exists(variable, condition)`, `list.map(variable, condition, value)`. */
 export interface Fold {

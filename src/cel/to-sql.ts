@@ -1,14 +1,20 @@
-import type { CelType, Decimal } from './cel-type.ts';
+import { isAttribute } from './attribute.ts';
+import type { CelType } from './cel-type.ts';
 import type { CheckedCel } from './check.ts';
-import { decimalText } from './decimal.ts';
 import { comparedSql } from './functions/comparison.ts';
-import { instantText } from './instant.ts';
-import type { CelNode } from './node.ts';
+import type { CelNode, FieldOf, Fold } from './node.ts';
 import { postgresPattern } from './postgres-pattern.ts';
+import { sqlText, sqlTypes } from './sql-value.ts';
 
 export type CelSql =
   | { readonly sql: string; readonly type: CelType }
   | { readonly unsupported: string };
+
+/** What only a statement has: a constraint or an index knows no caller and takes no sub-select. */
+export interface InStatement {
+  /** A value that the caller brings, as a parameter of the type of the node. */
+  readonly parameterOf: (field: CelNode & FieldOf) => string;
+}
 
 /**
  * An expression over `self` as SQL that never raises an error and is NULL where there is no value or
@@ -20,9 +26,11 @@ export function celToSql(
   { root }: CheckedCel,
   columnOf: (field: string) => string,
   quoteLiteral: (text: string) => string,
+  inStatement?: InStatement,
 ): CelSql {
   try {
-    const sql = compile(root, { columnOf, quoteLiteral });
+    const scope = { columnOf, quoteLiteral, inStatement, variables: noVariables, folds: 0 };
+    const sql = compile(root, scope);
     if (sql.length > sqlLengthMax) return { unsupported: 'it is too long in SQL' };
     return { sql, type: root.type };
   } catch (error) {
@@ -39,9 +47,12 @@ export function conditionToSql(
   { root, ...rest }: CheckedCel,
   columnOf: (field: string) => string,
   quoteLiteral: (text: string) => string,
+  inStatement?: InStatement,
 ): CelSql {
-  return celToSql({ ...rest, root: plain(root) }, columnOf, quoteLiteral);
+  return celToSql({ ...rest, root: plain(root) }, columnOf, quoteLiteral, inStatement);
 }
+
+const noVariables: ReadonlyMap<string, string> = new Map();
 
 function plain(node: CelNode): CelNode {
   if (node.kind === 'logic') return { ...node, args: [plain(node.args[0]), plain(node.args[1])] };
@@ -60,20 +71,26 @@ const sqlLengthMax = 65_536;
 /** A whole expression is unsupported as soon as a part of it is. */
 class Unsupported extends Error {}
 
-interface Quoting {
+interface Scope {
   readonly columnOf: (field: string) => string;
   readonly quoteLiteral: (text: string) => string;
+  readonly inStatement: InStatement | undefined;
+  /** What macros around this call their items, as SQL. */
+  readonly variables: ReadonlyMap<string, string>;
+  /** Macros around this. */
+  readonly folds: number;
 }
 
-function compile(node: CelNode, quoting: Quoting): string {
-  const { columnOf, quoteLiteral } = quoting;
-  const of = (one: CelNode): string => compile(one, quoting);
+function compile(node: CelNode, scope: Scope): string {
+  const { columnOf, quoteLiteral, inStatement } = scope;
+  const of = (one: CelNode): string => compile(one, scope);
   switch (node.kind) {
     case 'literal':
       return literalSql(node.type, node.value, quoteLiteral);
     case 'field':
-      if (node.root !== 'self') throw new Unsupported(`it uses ${node.root}`);
-      return fieldSql(node.stored, columnOf(node.field));
+      if (node.root === 'self') return fieldSql(node.stored, columnOf(node.field));
+      if (inStatement !== undefined && node.root !== 'old') return inStatement.parameterOf(node);
+      throw new Unsupported(`it uses ${node.root}`);
     case 'has':
       return `(${of(node.operand)} is not null)`;
     case 'not':
@@ -108,8 +125,10 @@ function compile(node: CelNode, quoting: Quoting): string {
       throw new Unsupported(`${overload.name}(${overload.params.join(', ')}) differs in Postgres`);
     }
     case 'variable':
+      return scope.variables.get(node.name) ?? 'null';
     case 'fold':
-      throw new Unsupported('macros over lists run in the API alone');
+      if (inStatement !== undefined) return foldSql(node, scope);
+      throw new Unsupported('macros over lists are no part of a constraint or an index');
   }
 }
 
@@ -119,9 +138,11 @@ function mayFail(node: CelNode): boolean {
     nodes.some((one) => one.nullable || mayFail(one));
   switch (node.kind) {
     case 'literal':
-    case 'field':
     case 'has':
+    case 'variable':
       return false;
+    case 'field':
+      return isAttribute(node);
     case 'equal':
       return node.args.some(mayFail);
     case 'in':
@@ -142,7 +163,6 @@ function mayFail(node: CelNode): boolean {
     case 'call':
       return !node.overload.total || over(node.args);
     case 'element':
-    case 'variable':
     case 'fold':
       return true;
   }
@@ -208,22 +228,45 @@ function elementSql(list: CelNode, index: CelNode, of: (node: CelNode) => string
 
 const subscriptMax = 1_000_000;
 
-const sqlTypes: Readonly<Record<string, string>> = {
-  bool: 'boolean',
-  int: 'bigint',
-  double: 'double precision',
-  decimal: 'numeric',
-  string: 'text',
-  timestamp: 'timestamptz',
-  duration: 'bigint',
-  'list(bool)': 'boolean[]',
-  'list(int)': 'bigint[]',
-  'list(double)': 'double precision[]',
-  'list(decimal)': 'numeric[]',
-  'list(string)': 'text[]',
-  'list(timestamp)': 'timestamptz[]',
-  'list(duration)': 'bigint[]',
-};
+/**
+ * A macro as a sub-select over the items. As everywhere NULL is no value, which an item that decides
+ * alone absorbs; a list that is not there has no items, but no answer either.
+ */
+function foldSql(node: CelNode & Fold, scope: Scope): string {
+  const { macro, list, variable, condition, value, type } = node;
+  const [whole, item] = [`l${scope.folds}`, `i${scope.folds}`];
+  const inner = {
+    ...scope,
+    variables: new Map([...scope.variables, [variable, `${item}.v`]]),
+    folds: scope.folds + 1,
+  };
+  const holds = condition === undefined ? 'true' : compile(condition, inner);
+  const made = value === undefined ? 'null' : compile(value, inner);
+  return (
+    `(select case when ${whole}.v is not null then (select ${foldAnswer(macro, type)} from ` +
+    `(select ${item}.n, ${holds} as h, ${made} as m ` +
+    `from unnest(${whole}.v) with ordinality as ${item} (v, n)) as a) end ` +
+    // The cast keeps `= any (…)` from reading the rows of the sub-select instead of its list.
+    `from (select ${compile(list, scope)} as v) as ${whole})::${sqlTypes[type]}`
+  );
+}
+
+/** Over what each item gave: whether the condition `h` holds, and the value `m`. */
+function foldAnswer(macro: Fold['macro'], type: CelType): string {
+  switch (macro) {
+    case 'all':
+      return 'case when bool_or(a.h is false) then false when bool_or(a.h is null) then null else true end';
+    case 'exists':
+      return 'case when bool_or(a.h) then true when bool_or(a.h is null) then null else false end';
+    case 'exists_one':
+      return 'case when bool_or(a.h is null) then null else count(*) filter (where a.h) = 1 end';
+    case 'map':
+      return (
+        'case when bool_or(a.h is null or (a.h and a.m is null)) then null ' +
+        `else coalesce(array_agg(a.m order by a.n) filter (where a.h), '{}')::${sqlTypes[type]} end`
+      );
+  }
+}
 
 /** Values as the types of the CEL side: a uuid is a text, a date the beginning of its day. */
 function fieldSql(stored: string, column: string): string {
@@ -232,13 +275,8 @@ function fieldSql(stored: string, column: string): string {
   return column;
 }
 
-function literalSql(type: CelType, value: unknown, quoteLiteral: Quoting['quoteLiteral']): string {
+function literalSql(type: CelType, value: unknown, quoteLiteral: Scope['quoteLiteral']): string {
   if (type === 'null') return 'null';
   if (type === 'bool') return String(value);
-  return `${quoteLiteral(literalText(type, value))}::${sqlTypes[type]}`;
-}
-
-function literalText(type: CelType, value: unknown): string {
-  if (type === 'decimal') return decimalText(value as Decimal);
-  return type === 'timestamp' ? instantText(value as bigint) : String(value);
+  return `${quoteLiteral(sqlText(type, value))}::${sqlTypes[type]}`;
 }

@@ -1,6 +1,10 @@
 import type { CompiledField, CompiledSchema } from '../schema/compile.ts';
+import type { CompiledPolicy } from '../schema/policy.ts';
+import type { CallerAt } from './caller-value.ts';
+import { withCaller } from './caller-value.ts';
 import { compileFilter, tableOf } from './compile-filter.ts';
 import { compileIncludes } from './compile-include.ts';
+import { recordPolicies } from './compile-policy.ts';
 import type { CompiledStatement } from './compiled-statement.ts';
 import { nameStatement } from './compiled-statement.ts';
 import type { Masks } from './mask.ts';
@@ -21,6 +25,7 @@ export interface GetPlan {
   readonly fields: readonly CompiledField[];
   readonly masks: Masks;
   readonly rowFilter: PlannedCondition | undefined;
+  readonly policies: readonly CompiledPolicy[];
   readonly includes: readonly IncludePlan[];
 }
 
@@ -39,11 +44,13 @@ export function planGet(input: GetInput): GetPlan {
   const fields = planSelection(scope, query.select, includes, problems);
   refuseProblems(problems);
   const rowFilter = access.rowFilter && planRowFilter(schema, access.rowFilter);
-  return { schema, fields, masks: access.masks, rowFilter, includes };
+  const uses = new Set(fields.map(({ name }) => name));
+  const policies = recordPolicies(access.policies, uses);
+  return { schema, fields, masks: access.masks, rowFilter, policies, includes };
 }
 
 /** Answers no row or one: `version`, for the ETag, and `data`, the record as JSON text. */
-export function compileGet(plan: GetPlan): (id: string) => CompiledStatement {
+export function compileGet(plan: GetPlan): (id: string, callerAt: CallerAt) => CompiledStatement {
   const { schema, includes } = plan;
   const parameters = new Parameters();
   const id = parameters.add(undefined, 'uuid');
@@ -57,5 +64,5 @@ export function compileGet(plan: GetPlan): (id: string) => CompiledStatement {
   ].join(' ');
   const { name } = nameStatement({ schema, operation: 'get', text }, parameters);
   const others = parameters.values.slice(1);
-  return (value) => ({ name, text, values: [value, ...others] });
+  return (value, callerAt) => withCaller({ name, text, values: [value, ...others] }, callerAt);
 }

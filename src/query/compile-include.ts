@@ -25,10 +25,10 @@ export function compileIncludes(
   includes.forEach((include, index) => {
     const own = `${alias}_${index}`;
     const inner = compileIncludes(include.includes, own, parameters);
-    const { target, fields, masks, key, field, rowFilter } = include;
+    const { target, fields, masks, key, field, rowFilter, policies } = include;
     const conditions = [
       `${quoteIdentifier(own)}.${quoteIdentifier(key)} = ${quoteIdentifier(alias)}.${quoteIdentifier(field.name)}`,
-      compileFilter({ rowFilter }, own, parameters),
+      compileFilter({ rowFilter, policies }, own, parameters),
     ];
     joins.push(`left join ${tableOf(target)} ${own} on ${conditions.join(' and ')}`, inner.joins);
     const columns = projectColumns({ schema: target, fields, masks }, own, inner.records);

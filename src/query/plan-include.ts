@@ -1,5 +1,7 @@
 import type { FieldReference } from '../contract/kinds.ts';
 import type { CompiledField, CompiledSchema } from '../schema/compile.ts';
+import type { CompiledPolicy } from '../schema/policy.ts';
+import { recordPolicies } from './compile-policy.ts';
 import type { Masks } from './mask.ts';
 import type { PlannedCondition } from './plan-condition.ts';
 import { planRowFilter } from './plan-condition.ts';
@@ -21,6 +23,7 @@ export interface IncludePlan {
   readonly fields: readonly CompiledField[];
   readonly masks: Masks;
   readonly rowFilter: PlannedCondition | undefined;
+  readonly policies: readonly CompiledPolicy[];
   readonly includes: readonly IncludePlan[];
 }
 
@@ -105,6 +108,7 @@ function planInclude(
     fields: [...target.fields.values()].filter((each) => isReadable(each, access)),
     masks: access.masks,
     rowFilter: access.rowFilter === undefined ? undefined : planRowFilter(target, access.rowFilter),
+    policies: recordPolicies(access.policies),
     includes: planIncludes({ schema: target, access }, path.deeper, schemas, problems),
   };
 }

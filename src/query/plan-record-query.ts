@@ -1,4 +1,6 @@
 import type { CompiledField, CompiledSchema } from '../schema/compile.ts';
+import type { CompiledPolicy } from '../schema/policy.ts';
+import { recordPolicies } from './compile-policy.ts';
 import type { CursorKeys, CursorSeal } from './cursor.ts';
 import { readCursor } from './cursor.ts';
 import type { Masks } from './mask.ts';
@@ -35,6 +37,7 @@ export interface RecordPlan {
   readonly masks: Masks;
   readonly where: PlannedCondition | undefined;
   readonly rowFilter: PlannedCondition | undefined;
+  readonly policies: readonly CompiledPolicy[];
   /** Ends with the id, so that no two records share a place. */
   readonly sort: readonly PlannedSort[];
   readonly limit: number;
@@ -67,12 +70,14 @@ export function planRecordQuery(input: PlanInput): RecordPlan {
   const includes = planIncludes(scope, query.include, input, problems);
   const grouping = query.grouping && planGrouping(scope, query, problems);
   const sort = grouping === undefined ? planSort(scope, query.sort, problems) : [];
+  const fields = planSelection(scope, query.select, includes, problems);
   const plan: Omit<RecordPlan, 'after' | 'seal'> = {
     schema,
-    fields: planSelection(scope, query.select, includes, problems),
+    fields,
     masks: access.masks,
     where,
     rowFilter: access.rowFilter && planRowFilter(schema, access.rowFilter),
+    policies: recordPolicies(access.policies, fieldsUsed({ query, fields, where, grouping })),
     sort,
     limit: query.limit,
     offset: query.offset,
@@ -85,6 +90,29 @@ export function planRecordQuery(input: PlanInput): RecordPlan {
   const seal = { secret: input.cursorSecret, binding: bindingOf(plan) };
   const after = query.cursor === undefined ? undefined : readCursor(seal, query.cursor);
   return { ...plan, seal, after };
+}
+
+/** Every field that shows in the answer or decides it; groups show no records, only what they name. */
+function fieldsUsed(by: {
+  readonly query: RecordQuery;
+  readonly fields: readonly CompiledField[];
+  readonly where: PlannedCondition | undefined;
+  readonly grouping: Omit<GroupingPlan, 'sort'> | undefined;
+}): ReadonlySet<string> {
+  const { query, fields, where, grouping } = by;
+  const shown =
+    grouping === undefined
+      ? fields
+      : [...grouping.by, ...grouping.aggregates.flatMap(({ field }) => field ?? [])];
+  const used = new Set(shown.map(({ name }) => name));
+  for (const { field } of query.sort) used.add(field);
+  const visit = (condition: PlannedCondition): void => {
+    if ('field' in condition) used.add(condition.field.name);
+    else if ('not' in condition) visit(condition.not);
+    else ('and' in condition ? condition.and : condition.or).forEach(visit);
+  };
+  if (where !== undefined) visit(where);
+  return used;
 }
 
 /** What the caller sees: all readable fields, or those asked for, and every included reference. */

@@ -1,3 +1,4 @@
+import type { CompiledPolicy } from '../schema/policy.ts';
 import type { Condition } from './condition.ts';
 import type { Masks } from './mask.ts';
 
@@ -9,4 +10,6 @@ export interface ReadAccess {
   readonly masks: Masks;
   /** Which rows; undefined: all of them. */
   readonly rowFilter: Condition | undefined;
+  /** What must hold of the caller and each record; absent: nothing more. */
+  readonly policies?: readonly CompiledPolicy[];
 }

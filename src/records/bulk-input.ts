@@ -1,7 +1,8 @@
-import type { Access } from '../auth/access.ts';
 import type { Problem } from '../errors.ts';
 import { VelocityError, validationError } from '../errors.ts';
 import type { CompiledSchema } from '../schema/compile.ts';
+import type { Writer } from './judge-policies.ts';
+import { judgeCreate, judgeUnseen, policiesNeedRecord } from './judge-policies.ts';
 import type { RecordValues } from './record-input.ts';
 import { needsRecord, requireObject, validateNew, validatePatch } from './record-input.ts';
 
@@ -26,6 +27,7 @@ export type BulkOperation =
       readonly index: number;
       readonly id: string;
       readonly version: number | undefined;
+      readonly needsRecord: boolean;
     };
 
 export interface RefusedRow {
@@ -34,9 +36,12 @@ export interface RefusedRow {
   readonly error: VelocityError;
 }
 
-/** Rights for an operation; called once for each kind of operation that occurs. */
-export type AccessFor = (operation: 'create' | 'update' | 'delete') => Access;
+export type BulkKind = BulkOperation['op'];
 
+/** Rights for an operation, found once for each kind of operation that occurs. */
+export type WriterFor = (operation: BulkKind) => Writer;
+
+const kinds: readonly BulkKind[] = ['create', 'update', 'delete'];
 const members = new Set(['op', 'id', 'record', 'version']);
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
@@ -44,15 +49,17 @@ const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{1
 export function readBulk(
   schema: CompiledSchema,
   rows: readonly unknown[],
-  accessFor: AccessFor,
+  writerFor: WriterFor,
   newId: () => string,
 ): { operations: BulkOperation[]; refused: RefusedRow[] } {
   const operations: BulkOperation[] = [];
   const refused: RefusedRow[] = [];
   const seen = new Map<string, number>();
+  // A right that is missing is missing for the whole request; everything else is one row's.
+  for (const kind of kinds) if (rows.some((row) => opOf(row) === kind)) writerFor(kind);
   rows.forEach((row, index) => {
     try {
-      const operation = readRow(schema, row, index, accessFor, newId);
+      const operation = readRow(schema, row, index, writerFor, newId);
       // Ids of new records are ours and never the same.
       const earlier = operation.op === 'create' ? undefined : seen.get(operation.id);
       if (earlier !== undefined) {
@@ -67,13 +74,7 @@ export function readBulk(
       if (operation.op !== 'create') seen.set(operation.id, index);
       operations.push(operation);
     } catch (error) {
-      // A right that is missing is missing for the whole request; everything else is this row's.
-      if (
-        !(error instanceof VelocityError) ||
-        (error.status === 403 && error.code !== 'FIELD_ACCESS_DENIED')
-      )
-        throw error;
-      if (error.code === 'SCHEMA_NOT_FOUND' || error.code === 'SCHEMA_FROZEN') throw error;
+      if (!(error instanceof VelocityError)) throw error;
       refused.push({ index, id: idOf(row), error });
     }
   });
@@ -82,8 +83,11 @@ export function readBulk(
 
 /** All refusals as one: what an atomic bulk answers. */
 export function refusalOf(refused: readonly RefusedRow[]): VelocityError {
-  const [first] = refused;
-  if (first !== undefined && refused.length === 1) return placed(first);
+  // A denial is told as one, and so kept in the audit, whatever else is wrong.
+  const first = refused.find(({ error }) => error.code === 'POLICY_DENIED') ?? refused[0];
+  if (first?.error.code === 'POLICY_DENIED' || (first !== undefined && refused.length === 1)) {
+    return placed(first);
+  }
   const problems = refused.flatMap((row): Problem[] => {
     const inner = row.error.details?.['problems'];
     if (!Array.isArray(inner))
@@ -124,7 +128,7 @@ function readRow(
   schema: CompiledSchema,
   row: unknown,
   index: number,
-  accessFor: AccessFor,
+  writerFor: WriterFor,
   newId: () => string,
 ): BulkOperation {
   const given = requireObject(row);
@@ -142,27 +146,32 @@ function readRow(
     throw refuse('/version', 'type', 'must be a positive integer');
   }
   if (op === 'create') {
+    const writer = writerFor('create');
     if (id !== undefined) throw refuse('/id', 'unknown', 'is given by the platform on create');
     if (version !== undefined)
       throw refuse('/version', 'unknown', 'a new record has no version yet');
-    return {
-      op,
-      index,
-      id: newId(),
-      values: validateNew(schema, accessFor('create'), requireRecord(record)),
-    };
+    const fresh = newId();
+    const body = requireRecord(record);
+    const values = validateNew(schema, writer.access, body, writer.caller);
+    judgeCreate(writer, fresh, values, Object.keys(body));
+    return { op, index, id: fresh, values };
   }
   if (typeof id !== 'string' || !uuidPattern.test(id))
     throw refuse('/id', 'format', 'must be the id of a record');
   const key = id.toLowerCase();
   if (op === 'delete') {
     if (record !== undefined) throw refuse('/record', 'unknown', 'a delete has no record');
-    accessFor('delete');
-    return { op, index, id: key, version };
+    const writer = writerFor('delete');
+    const judged = policiesNeedRecord(writer.access);
+    if (!judged) judgeUnseen(writer, undefined);
+    return { op, index, id: key, version, needsRecord: judged };
   }
   const values = requireRecord(record);
-  validatePatch(schema, accessFor('update'), values);
-  return { op, index, id: key, version, values, needsRecord: needsRecord(schema, values) };
+  const writer = writerFor('update');
+  validatePatch(schema, writer.access, values, writer.caller);
+  const judged = needsRecord(schema, writer.access, values);
+  if (!judged) judgeUnseen(writer, Object.keys(values));
+  return { op, index, id: key, version, values, needsRecord: judged };
 }
 
 function requireRecord(record: unknown): RecordValues {
@@ -173,6 +182,10 @@ function requireRecord(record: unknown): RecordValues {
 
 function refuse(pointer: string, rule: string, message: string): VelocityError {
   return validationError('The row is not well formed.', [{ pointer, rule, message }]);
+}
+
+function opOf(row: unknown): unknown {
+  return (row as { op?: unknown } | null)?.op;
 }
 
 function idOf(row: unknown): string | undefined {

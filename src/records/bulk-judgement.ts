@@ -9,13 +9,14 @@ import type { BulkJob } from './bulk-job.ts';
 import type { RowResult } from './bulk-result.ts';
 import { failedRow } from './bulk-result.ts';
 import { entityNotFound } from './get-record.ts';
+import { judgeChange, judgeDelete, judgeReadable } from './judge-policies.ts';
 import { mergeInto } from './patch-record.ts';
-import type { RecordValues } from './record-input.ts';
+import { parseRecord } from './read-record.ts';
 import { validateChanged } from './record-input.ts';
 import { tableOf } from './sql/write-one.ts';
 
 /**
- * Holds updates that cannot be judged alone against the records as they are, read in one statement
+ * Holds changes that cannot be judged alone against the records as they are, read in one statement
  * and locked until the transaction ends, so that what was judged is what is written.
  */
 export async function judgeAgainstRecords(
@@ -24,27 +25,24 @@ export async function judgeAgainstRecords(
   operations: readonly BulkOperation[],
   atomic: boolean,
 ): Promise<{ ready: readonly BulkOperation[]; failed: RowResult[] }> {
-  const open = operations.filter((operation) => operation.op === 'update' && operation.needsRecord);
+  const open = operations.filter(looksAtRecord);
   if (open.length === 0) return { ready: operations, failed: [] };
   const current = await readCurrent(
     tx,
     job,
     open.map((operation) => operation.id),
   );
-  const access = job.accesses.get('update');
   const ready: BulkOperation[] = [];
   const refused: { index: number; id: string; error: VelocityError }[] = [];
   for (const operation of operations) {
-    if (operation.op !== 'update' || !operation.needsRecord || access === undefined) {
+    if (!looksAtRecord(operation)) {
       ready.push(operation);
       continue;
     }
     try {
       const before = current.get(operation.id);
       if (before === undefined) throw entityNotFound(job.schema, operation.id);
-      const values = mergeInto(job.schema, before, operation.values);
-      validateChanged(job.schema, access, before, values);
-      ready.push({ ...operation, values });
+      ready.push(judge(job, operation, before));
     } catch (error) {
       if (!(error instanceof VelocityError)) throw error;
       refused.push({ index: operation.index, id: operation.id, error });
@@ -54,13 +52,35 @@ export async function judgeAgainstRecords(
   return { ready, failed: refused.map((row) => failedRow(row.index, row.id, row.error)) };
 }
 
+type Looking = Exclude<BulkOperation, { op: 'create' }>;
+
+export function looksAtRecord(operation: BulkOperation): operation is Looking {
+  return operation.op !== 'create' && operation.needsRecord;
+}
+
+function judge({ schema, writerFor }: BulkJob, operation: Looking, before: Known): BulkOperation {
+  const writer = writerFor(operation.op);
+  judgeReadable(writer, before);
+  if (operation.op === 'delete') {
+    judgeDelete(writer, before);
+    return operation;
+  }
+  const values = mergeInto(schema, before.values, operation.values);
+  validateChanged(schema, writer.access, before.values, values, writer.caller);
+  judgeChange(writer, before, values, Object.keys(operation.values));
+  return { ...operation, values };
+}
+
+type Known = ReturnType<typeof parseRecord>;
+
 async function readCurrent(
   tx: Transaction,
   job: BulkJob,
   ids: readonly string[],
-): Promise<Map<string, RecordValues>> {
+): Promise<Map<string, Known>> {
   const { schema } = job;
-  const data = `(${projectRecord({ schema, fields: schema.userFields, masks: noMasks }, 't')})::text`;
+  const fields = [...schema.fields.values()];
+  const data = `(${projectRecord({ schema, fields, masks: noMasks }, 't')})::text`;
   const text = `
     select t.id, ${data} as data from ${tableOf(schema)} t
      where t.id = any ($1::uuid[]) and t.deleted_at is null
@@ -70,5 +90,5 @@ async function readCurrent(
     text,
     values: [ids],
   });
-  return new Map(rows.map((row) => [row.id, JSON.parse(row.data) as RecordValues]));
+  return new Map(rows.map((row) => [row.id, parseRecord(schema, row.data)]));
 }

@@ -1,17 +1,18 @@
-import type { Access } from '../auth/access.ts';
 import { VelocityError } from '../errors.ts';
 import type { CompiledSchema } from '../schema/compile.ts';
 import { toVelocityError } from '../store/database-error.ts';
-import type { BulkOperation, RefusedRow } from './bulk-input.ts';
+import type { BulkKind, BulkOperation, RefusedRow } from './bulk-input.ts';
 import { readBulk, refusalOf } from './bulk-input.ts';
+import { looksAtRecord } from './bulk-judgement.ts';
 import type { RowResult } from './bulk-result.ts';
 import { failedRow } from './bulk-result.ts';
 import { writeBulk, writeBulkPipelined } from './bulk-transaction.ts';
 import { guardedReferences } from './guarded-references.ts';
 import type { StoredAnswer } from './idempotent.ts';
+import type { Writer } from './judge-policies.ts';
 import { explainRefusal } from './refusal.ts';
 import type { RequestContext } from './request-context.ts';
-import { authorizeWrite, sessionOf } from './request-context.ts';
+import { authorizeWrite, callerFor, sessionOf } from './request-context.ts';
 import { requireRoom } from './require-room.ts';
 
 export interface BulkSummary {
@@ -26,6 +27,8 @@ export interface BulkAnswer {
   readonly data: string;
   readonly summary: BulkSummary;
   readonly replayed: boolean;
+  /** The first row that a layer of access refused, for the audit. */
+  readonly denied?: NonNullable<RowResult['error']>;
 }
 
 /**
@@ -38,31 +41,35 @@ export async function bulkRecords(
   rows: readonly unknown[],
   options: { readonly atomic: boolean },
 ): Promise<BulkAnswer> {
-  const accesses = new Map<string, Access>();
-  const accessFor = (operation: 'create' | 'update' | 'delete'): Access => {
-    const known = accesses.get(operation);
+  const writers = new Map<BulkKind, Writer>();
+  const writerFor = (kind: BulkKind): Writer => {
+    const known = writers.get(kind);
     if (known !== undefined) return known;
-    const access = authorizeWrite(ctx, schema, operation);
-    accesses.set(operation, access);
-    return access;
+    const access = authorizeWrite(ctx, schema, kind);
+    const writer = { ctx, access, caller: callerFor(ctx, access, kind) };
+    writers.set(kind, writer);
+    return writer;
   };
-  const { operations, refused } = readBulk(schema, rows, accessFor, ctx.deps.newId);
+  const { operations, refused } = readBulk(schema, rows, writerFor, ctx.deps.newId);
   if (options.atomic && refused.length > 0) throw refusalOf(refused);
   // The strictest access explains refusals, so that no field shows that any operation would hide.
   const access =
-    [...accesses.values()].sort((a, b) => a.readable.size - b.readable.size)[0] ??
-    accessFor('create');
-  const { guarded, accesses: others } = guardedReferences(ctx, schema, [...accesses.values()]);
+    [...writers.values()]
+      .map((writer) => writer.access)
+      .sort((a, b) => a.readable.size - b.readable.size)[0] ?? writerFor('create').access;
+  const writing = [...writers.values()].map((writer) => writer.access);
+  const { guarded, accesses: others, guards } = guardedReferences(ctx, schema, writing);
   const job = {
     ctx,
     schema,
     guarded,
+    guards,
     operations,
     sessions: new Map(
-      [...accesses].map(([operation, one]) => [operation, sessionOf(ctx, schema, one, others)]),
+      [...writers].map(([kind, one]) => [kind, sessionOf(ctx, schema, one.access, others)]),
     ),
     fallback: sessionOf(ctx, schema, access, others),
-    accesses,
+    writerFor,
   };
   const creates = operations.filter(({ op }) => op === 'create').length;
   if (operations.some(({ op }) => op !== 'delete')) {
@@ -71,11 +78,8 @@ export async function bulkRecords(
   }
   try {
     // One kind of operation in one transaction needs no decision in between: one round trip.
-    const plain = options.atomic && ctx.idempotency === undefined && accesses.size === 1;
-    if (
-      plain &&
-      !operations.some((operation) => operation.op === 'update' && operation.needsRecord)
-    ) {
+    const plain = options.atomic && ctx.idempotency === undefined && writers.size === 1;
+    if (plain && !operations.some(looksAtRecord)) {
       return answer(await writeBulkPipelined(job), refused);
     }
     const outcome = await writeBulk(job, {
@@ -109,13 +113,16 @@ function answer(results: readonly RowResult[], refused: readonly RefusedRow[]): 
     number,
     number,
   ];
+  const denied = all.find(({ status }) => status === 403)?.error;
   return {
     data: JSON.stringify(all),
+    ...(denied !== undefined && { denied }),
     summary: { created, updated, deleted, failed: all.length - created - updated - deleted },
     replayed: false,
   };
 }
 
 function replayOf(stored: StoredAnswer): BulkAnswer {
-  return { ...(JSON.parse(stored.body) as BulkAnswer), replayed: true };
+  const { denied: _kept, ...answered } = JSON.parse(stored.body) as BulkAnswer;
+  return { ...answered, replayed: true };
 }

@@ -1,4 +1,4 @@
-import type { VelocityError } from '../errors.ts';
+import type { ErrorCode, VelocityError } from '../errors.ts';
 import { errorCodes } from '../errors.ts';
 import type { BulkOperation } from './bulk-input.ts';
 
@@ -9,9 +9,9 @@ export interface RowResult {
   readonly id?: string;
   readonly version?: number;
   readonly error?: {
-    readonly code: string;
+    readonly code: ErrorCode;
     readonly detail: string;
-    readonly details?: unknown;
+    readonly details?: Record<string, unknown>;
     readonly hint?: string;
   };
 }

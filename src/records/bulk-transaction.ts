@@ -24,10 +24,12 @@ export async function writeBulkPipelined(job: BulkJob): Promise<RowResult[]> {
   const [first] = job.operations;
   if (first === undefined) return [];
   const session = job.sessions.get(first.op) ?? job.fallback;
-  const [result] = await job.ctx.deps.pipeline.transact(session, [
+  const results = await job.ctx.deps.pipeline.transact(session, [
+    ...guardsOf(job, job.operations),
     setStatement(job, first.op, job.operations, true),
   ]);
-  return resultsOf(job, first.op, job.operations, result?.rows as unknown as SetOutcome[]);
+  const rows = results.at(-1)?.rows as unknown as SetOutcome[];
+  return resultsOf(job, first.op, job.operations, rows);
 }
 
 export interface BulkMode {
@@ -115,8 +117,13 @@ async function writeSet(
   refusing: boolean,
 ): Promise<RowResult[]> {
   if (operations.length === 0) return [];
+  for (const guard of guardsOf(job, operations)) await tx.query(guard);
   const { rows } = await tx.query<SetOutcome>(setStatement(job, kind, operations, refusing));
   return resultsOf(job, kind, operations, rows);
+}
+
+function guardsOf({ guards }: BulkJob, operations: readonly BulkOperation[]): readonly Statement[] {
+  return guards(operations.filter((operation) => operation.op !== 'delete'));
 }
 
 function setStatement(

@@ -1,7 +1,9 @@
 import type { Access } from '../auth/access.ts';
 import type { RowFigure } from '../contract/explanation.ts';
 import { VelocityError } from '../errors.ts';
+import { withCaller } from '../query/caller-value.ts';
 import { compileFilter, tableOf } from '../query/compile-filter.ts';
+import { recordPolicies } from '../query/compile-policy.ts';
 import { compileRecordQuery } from '../query/compile-record-query.ts';
 import { Parameters } from '../query/parameters.ts';
 import { planRowFilter } from '../query/plan-condition.ts';
@@ -11,7 +13,7 @@ import type { CompiledSchema } from '../schema/compile.ts';
 import type { Statement } from '../store/statement.ts';
 import { otherSchemas } from './get-record.ts';
 import type { RequestContext } from './request-context.ts';
-import { sessionOf } from './request-context.ts';
+import { callersAt, sessionOf } from './request-context.ts';
 
 /** Rows counted one by one; beyond it the planner's estimate answers. */
 export const countedRowsMax = 10_000;
@@ -38,12 +40,13 @@ export async function countRows(
     by === 'rls' || access.rowFilter === undefined
       ? undefined
       : planRowFilter(schema, access.rowFilter);
-  const where = compileFilter({ rowFilter }, 't', parameters);
+  const policies = by === 'rls' ? [] : recordPolicies(access.policies);
+  const where = compileFilter({ rowFilter, policies }, 't', parameters);
   const text = `select count(*)::int as found from (select from ${tableOf(schema)} t where ${where} limit ${countedRowsMax + 1}) c`;
   try {
     const [, counted] = await ctx.deps.pipeline.transact(sessionOf(ctx, schema, access), [
       withinTime,
-      { text, values: parameters.values },
+      withCaller({ text, values: parameters.values }, callersAt(ctx, schema, access, 'read')),
     ]);
     const count = Number(counted?.rows[0]?.['found'] ?? 0);
     if (count <= countedRowsMax) return { count, estimated: false };
@@ -66,6 +69,7 @@ async function estimateRows(
     }),
   );
   if (count === undefined) return 0;
-  const [planned] = await ctx.deps.pipeline.transact(sessionOf(ctx, schema, access), [count]);
+  const planning = withCaller(count, callersAt(ctx, schema, access, 'read'));
+  const [planned] = await ctx.deps.pipeline.transact(sessionOf(ctx, schema, access), [planning]);
   return decodeTotal(planned?.rows ?? []);
 }

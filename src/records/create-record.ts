@@ -1,10 +1,11 @@
 import type { CompiledSchema } from '../schema/compile.ts';
 import { guardedReferences } from './guarded-references.ts';
 import { keptAnswer, replay, transactOnce } from './idempotent.ts';
+import { judgeCreate } from './judge-policies.ts';
 import { requireObject, validateNew } from './record-input.ts';
 import { explainRefusal } from './refusal.ts';
 import type { RecordAnswer, RequestContext } from './request-context.ts';
-import { authorizeWrite, sessionOf } from './request-context.ts';
+import { authorizeWrite, callerFor, sessionOf } from './request-context.ts';
 import { requireRoom } from './require-room.ts';
 import type { WrittenRow } from './sql/write-one.ts';
 import { insertRecord } from './sql/write-one.ts';
@@ -17,15 +18,19 @@ export async function createRecord(
   options: { readonly id?: string } = {},
 ): Promise<RecordAnswer> {
   const access = authorizeWrite(ctx, schema, 'create');
-  const values = validateNew(schema, access, requireObject(body));
-  const { guarded, accesses } = guardedReferences(ctx, schema, [access]);
+  const given = requireObject(body);
+  const caller = callerFor(ctx, access, 'create');
+  const values = validateNew(schema, access, given, caller);
+  const id = options.id ?? ctx.deps.newId();
+  judgeCreate({ ctx, access, caller }, id, values, Object.keys(given));
+  const { guarded, accesses, guards } = guardedReferences(ctx, schema, [access]);
   const input = { schema, access, values, guarded, keep: keptAnswer(ctx) };
   const session = sessionOf(ctx, schema, access, accesses);
   const earlier = await requireRoom(ctx, session, schema, 1);
   if (earlier !== undefined) return replay(earlier);
-  const insert = insertRecord(input, options.id ?? ctx.deps.newId());
+  const insert = insertRecord(input, id);
   try {
-    const outcome = await transactOnce(ctx, session, [insert]);
+    const outcome = await transactOnce(ctx, session, [...guards([{ id, values }]), insert]);
     if (outcome.stored !== undefined) return replay(outcome.stored);
     return written(outcome.rows[0] as unknown as WrittenRow);
   } catch (error) {

@@ -74,6 +74,15 @@ export async function refuseMissedWrite(
   throw staleVersion(id, expected, current);
 }
 
+/** A change that states no version lost every round to others. */
+export function changedMeanwhile(): VelocityError {
+  return new VelocityError(
+    'OPTIMISTIC_LOCK_FAILED',
+    'Others kept changing the record at the same time.',
+    { hint: 'Send the request again.' },
+  );
+}
+
 /** A version is stated of a record that is not there: somebody else must have deleted it. */
 export function noRecordAt(id: string, expected: ExpectedVersion): VelocityError {
   return new VelocityError(

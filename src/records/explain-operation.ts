@@ -22,6 +22,7 @@ import type { Operation } from '../contract/kinds.ts';
 import type { ErrorCode } from '../errors.ts';
 import { errorCodes, VelocityError, validationError } from '../errors.ts';
 import { planGet } from '../query/compile-get.ts';
+import { recordPolicies } from '../query/compile-policy.ts';
 import type { CompiledSchema } from '../schema/compile.ts';
 import { countRows } from './count-rows.ts';
 import type { Parties, RowVerdict } from './explain-record.ts';
@@ -205,7 +206,8 @@ function explainRowFilter(explained: Explained): Say {
 async function rowFigures({ actor, asker }: Parties, explained: Explained): Promise<RowFigures> {
   const { schema, access, sight } = explained;
   const visible = await countRows(actor, schema, access, 'list');
-  if (sight.access === undefined || sight.access.rowFilter !== undefined) {
+  const seesAll = sight.access?.rowFilter === undefined;
+  if (sight.access === undefined || !seesAll || recordPolicies(sight.access.policies).length > 0) {
     const message = 'How many rows are hidden is told to those who see all of them.';
     return { visible, hiddenByRls: null, message };
   }

@@ -1,12 +1,14 @@
 import type { Access } from '../auth/access.ts';
+import { policyDenied } from '../auth/policies.ts';
 import { VelocityError } from '../errors.ts';
+import { compileDenials, findDenied, planDenials } from '../query/compile-denials.ts';
 import { compileGet, planGet } from '../query/compile-get.ts';
-import type { CompiledStatement } from '../query/compiled-statement.ts';
+import { recordPolicies } from '../query/compile-policy.ts';
 import type { Schemas } from '../query/plan-include.ts';
 import type { CompiledSchema } from '../schema/compile.ts';
 import { referencePath } from '../schema/compile.ts';
 import type { RequestContext } from './request-context.ts';
-import { authorizeFor, findReadAccess, sessionOf } from './request-context.ts';
+import { authorizeFor, callersAt, findReadAccess, sessionOf } from './request-context.ts';
 
 export interface FoundRecord {
   readonly id: string;
@@ -17,7 +19,7 @@ export interface FoundRecord {
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** The plain get of each caller, compiled once: it goes when the access does. */
-const plainGets = new WeakMap<Access, (id: string) => CompiledStatement>();
+const plainGets = new WeakMap<Access, ReturnType<typeof compileGet>>();
 
 /** One record as the caller may see it; ENTITY_NOT_FOUND also for what the caller may not see. */
 export async function getRecord(
@@ -47,12 +49,30 @@ export async function getRecord(
     );
     if (options.select === undefined && options.include === undefined) plainGets.set(access, get);
   }
-  const [result] = await ctx.deps.pipeline.transact(sessionOf(ctx, schema, access, included), [
-    get(id),
-  ]);
+  const session = sessionOf(ctx, schema, access, included);
+  const callerAt = callersAt(ctx, schema, access, 'read');
+  const [result] = await ctx.deps.pipeline.transact(session, [get(id, callerAt)]);
   const row = result?.rows[0] as { version: number; data: string } | undefined;
-  if (row === undefined) throw entityNotFound(schema, id);
+  if (row === undefined) {
+    if (recordPolicies(access.policies).length > 0) await refuseDenied(ctx, schema, access, id);
+    throw entityNotFound(schema, id);
+  }
   return { id, version: row.version, data: row.data };
+}
+
+/** Says which policy denies a record that the caller's row filter shows; it answers where none does. */
+async function refuseDenied(
+  ctx: RequestContext,
+  schema: CompiledSchema,
+  access: Access,
+  id: string,
+): Promise<void> {
+  const judged = planDenials(schema, access, { deletedToo: false });
+  const statement = compileDenials(judged, id, callersAt(ctx, schema, access, 'read'));
+  const [result] = await ctx.deps.pipeline.transact(sessionOf(ctx, schema, access), [statement]);
+  const [row] = result?.rows ?? [];
+  const denied = row && findDenied(judged.policies, row);
+  if (denied !== undefined) throw policyDenied(denied);
 }
 
 /** Where includes lead, and what the caller may read there; `seen` collects it for the transaction. */

@@ -1,11 +1,12 @@
 import type { Access } from '../auth/access.ts';
+import { withCaller } from '../query/caller-value.ts';
 import { compileRecordQuery } from '../query/compile-record-query.ts';
 import { planRecordQuery } from '../query/plan-record-query.ts';
 import type { RecordQuery } from '../query/record-query.ts';
 import type { CompiledSchema } from '../schema/compile.ts';
 import { otherSchemas } from './get-record.ts';
 import type { RequestContext } from './request-context.ts';
-import { authorizeFor, sessionOf } from './request-context.ts';
+import { authorizeFor, callersAt, sessionOf } from './request-context.ts';
 
 export interface RecordPage {
   /** A JSON array as Postgres built it. */
@@ -35,8 +36,10 @@ export async function listRecords(
     ...otherSchemas(ctx, included),
   });
   const compiled = compileRecordQuery(plan);
-  const statements =
-    compiled.count === undefined ? [compiled.list] : [compiled.list, compiled.count];
+  const callerAt = callersAt(ctx, schema, access, 'read');
+  const statements = [compiled.list, compiled.count]
+    .filter((statement) => statement !== undefined)
+    .map((statement) => withCaller(statement, callerAt));
   const [list, count] = await ctx.deps.pipeline.transact(
     sessionOf(ctx, schema, access, included),
     statements,

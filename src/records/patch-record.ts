@@ -14,6 +14,7 @@ import { guardedReferences } from './guarded-references.ts';
 import { findAnswer, keptAnswer, replay, transactOnce } from './idempotent.ts';
 import type { JsonPatchOperation } from './json-patch.ts';
 import { applyJsonPatch, applyMergePatch, jsonPatchOf } from './json-patch.ts';
+import { judgeChange, judgeReadable, judgeUnseen } from './judge-policies.ts';
 import { readRecord } from './read-record.ts';
 import type { RecordValues } from './record-input.ts';
 import {
@@ -25,7 +26,7 @@ import {
 } from './record-input.ts';
 import { explainRefusal } from './refusal.ts';
 import type { RecordAnswer, RequestContext } from './request-context.ts';
-import { authorizeWrite, sessionOf } from './request-context.ts';
+import { authorizeWrite, callerFor, sessionOf } from './request-context.ts';
 import { requireRoom } from './require-room.ts';
 import type { WrittenRow } from './sql/write-one.ts';
 import { updateRecord } from './sql/write-one.ts';
@@ -55,22 +56,25 @@ export async function patchRecord(
       ? expectedVersion(requireObject(body), options.ifMatch)
       : expectedVersion({}, options.ifMatch);
   const expected = requireVersion(stated);
-  const { guarded, accesses } = guardedReferences(ctx, schema, [access]);
+  const { guarded, accesses, guards } = guardedReferences(ctx, schema, [access]);
   const session = sessionOf(ctx, schema, access, accesses);
   const earlier = await requireRoom(ctx, session, schema, 0);
   if (earlier !== undefined) return replay(earlier);
 
+  const caller = callerFor(ctx, access, 'update');
+  const writer = { ctx, access, caller };
+
   let changes: RecordValues = patch;
-  if (operations !== undefined || needsRecord(schema, patch)) {
+  if (operations !== undefined || needsRecord(schema, access, patch)) {
     if (operations === undefined) requireWritable(schema, access, patch);
     const current = await readRecord(ctx, session, schema, id);
     if (current?.version !== expected.version) {
       const stored = await findAnswer(ctx, session);
       if (stored !== undefined) return replay(stored);
-      throw current === undefined
-        ? entityNotFound(schema, id)
-        : staleVersion(id, expected, current.version);
     }
+    if (current === undefined) throw entityNotFound(schema, id);
+    judgeReadable(writer, current);
+    if (current.version !== expected.version) throw staleVersion(id, expected, current.version);
     changes =
       operations === undefined
         ? mergeInto(schema, current.values, patch)
@@ -79,14 +83,19 @@ export async function patchRecord(
             besideMasks(access, operations),
           );
     requireWritable(schema, access, changes);
-    validateChanged(schema, access, current.values, changes);
+    validateChanged(schema, access, current.values, changes, caller);
+    judgeChange(writer, current, changes, Object.keys(changes));
   } else {
-    validatePatch(schema, access, patch);
+    validatePatch(schema, access, patch, caller);
+    judgeUnseen(writer, Object.keys(patch));
   }
 
   try {
     const input = { schema, access, values: changes, guarded, keep: keptAnswer(ctx) };
-    const outcome = await transactOnce(ctx, session, [updateRecord(input, id, expected.version)]);
+    const outcome = await transactOnce(ctx, session, [
+      ...guards([{ id, values: changes }]),
+      updateRecord(input, id, expected.version),
+    ]);
     if (outcome.stored !== undefined) return replay(outcome.stored);
     const row = outcome.rows[0] as unknown as WrittenRow | undefined;
     if (row === undefined) return await refuseMissedWrite(ctx, session, schema, id, expected);

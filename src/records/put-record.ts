@@ -12,14 +12,17 @@ import {
 import { requireRecordId } from './get-record.ts';
 import { guardedReferences } from './guarded-references.ts';
 import { findAnswer, keptAnswer, replay, transactOnce } from './idempotent.ts';
+import { judgeChange, judgeReadable } from './judge-policies.ts';
 import type { ChangeOptions } from './patch-record.ts';
+import type { CurrentRecord } from './read-record.ts';
 import { readRecord } from './read-record.ts';
 import type { RecordValues } from './record-input.ts';
 import { requireObject, requireWritable, validateChanged } from './record-input.ts';
 import { explainRefusal } from './refusal.ts';
 import type { RecordAnswer, RequestContext } from './request-context.ts';
-import { authorizeFor, authorizeWrite, sessionOf } from './request-context.ts';
+import { authorizeFor, authorizeWrite, callerFor, sessionOf } from './request-context.ts';
 import { requireRoom } from './require-room.ts';
+import { sameFieldValue } from './same-value.ts';
 import type { WrittenRow } from './sql/write-one.ts';
 import { updateRecord } from './sql/write-one.ts';
 
@@ -50,19 +53,26 @@ export async function putRecord(
     if (stored !== undefined) return replay(stored);
   }
   const access = authorizeWrite(ctx, schema, 'update');
+  const caller = callerFor(ctx, access, 'update');
+  const writer = { ctx, access, caller };
+  if (current !== undefined) judgeReadable(writer, current);
   const based = requireVersion(expected);
   if (current === undefined) throw noRecordAt(id, based);
   if (current.version !== based.version) throw staleVersion(id, based, current.version);
   requireWritable(schema, access, values);
   const changes = replacement(schema, { read, access }, values);
-  validateChanged(schema, access, current.values, changes);
-  const { guarded, accesses } = guardedReferences(ctx, schema, [access]);
+  validateChanged(schema, access, current.values, changes, caller);
+  judgeChange(writer, current, changes, changedFields(schema, current, changes));
+  const { guarded, accesses, guards } = guardedReferences(ctx, schema, [access]);
   const session = sessionOf(ctx, schema, access, accesses);
   const earlier = await requireRoom(ctx, session, schema, 0);
   if (earlier !== undefined) return replay(earlier);
   try {
     const input = { schema, access, values: changes, guarded, keep: keptAnswer(ctx) };
-    const outcome = await transactOnce(ctx, session, [updateRecord(input, id, based.version)]);
+    const outcome = await transactOnce(ctx, session, [
+      ...guards([{ id, values: changes }]),
+      updateRecord(input, id, based.version),
+    ]);
     if (outcome.stored !== undefined) return replay(outcome.stored);
     const row = outcome.rows[0] as unknown as WrittenRow | undefined;
     if (row === undefined) return await refuseMissedWrite(ctx, session, schema, id, based);
@@ -70,6 +80,18 @@ export async function putRecord(
   } catch (error) {
     throw explainRefusal(error, schema, access);
   }
+}
+
+/** A replacement names every field; those that it changes are those that it uses. */
+function changedFields(
+  schema: CompiledSchema,
+  { values }: CurrentRecord,
+  changes: RecordValues,
+): string[] {
+  return schema.userFields
+    .filter((field) => field.name in changes)
+    .filter((field) => !sameFieldValue(field, values[field.name], changes[field.name]))
+    .map(({ name }) => name);
 }
 
 function replacement(

@@ -1,5 +1,6 @@
 import type { Access } from '../auth/access.ts';
 import { maskFor } from '../auth/field-masks.ts';
+import { policyDenied } from '../auth/policies.ts';
 import type { Identity } from '../contract/identity.ts';
 import type { Field, FieldMask } from '../contract/kinds.ts';
 import { VelocityError } from '../errors.ts';
@@ -10,15 +11,17 @@ import { projectOntoNow, projectOriginal } from '../history/project-state.ts';
 import { readLineage } from '../history/sql/read-lineage.ts';
 import type { VersionPage, VersionRow } from '../history/sql/read-versions.ts';
 import { readRevisionsOf, readVersions } from '../history/sql/read-versions.ts';
+import { compileDenials, findDenied, planDenials } from '../query/compile-denials.ts';
 import { readCursor, writeCursor } from '../query/cursor.ts';
 import type { Masks } from '../query/mask.ts';
 import { columnType } from '../schema/column-type.ts';
 import type { CompiledSchema } from '../schema/compile.ts';
 import { referenceKeyType } from '../schema/compile.ts';
+import type { CompiledPolicy } from '../schema/policy.ts';
 import type { SessionContext } from '../store/statement.ts';
 import { entityNotFound, requireRecordId } from './get-record.ts';
 import type { RequestContext } from './request-context.ts';
-import { authorizeFor, sessionOf } from './request-context.ts';
+import { authorizeFor, callersAt, sessionOf } from './request-context.ts';
 
 export interface HistoryQuery {
   readonly limit: number;
@@ -56,7 +59,13 @@ export async function readHistory(
   const state = original
     ? await originalState(ctx, { schema, access, session, page, lineage, typeOf })
     : projectOntoNow({ schema, lineage, readable, masks, typeOf });
-  const [result] = await ctx.deps.pipeline.transact(session, [readVersions(schema, state, page)]);
+  const denials = planDenials(schema, access, { deletedToo: true });
+  const callerAt = callersAt(ctx, schema, access, 'history');
+  const judged = denials.policies.length === 0 ? [] : [compileDenials(denials, id, callerAt)];
+  const versions = readVersions(schema, state, page);
+  const results = await ctx.deps.pipeline.transact(session, [...judged, versions]);
+  if (judged.length > 0) requireJudged(schema, id, denials.policies, results[0]?.rows[0]);
+  const result = results.at(-1);
   const rows = (result?.rows ?? []) as unknown as VersionRow[];
   if (rows.length === 0 && before === null) throw entityNotFound(schema, id);
   const shown = rows.slice(0, limit);
@@ -64,6 +73,18 @@ export async function readHistory(
   const data = `[${shown.map((row) => row.data).join(',')}]`;
   if (rows.length <= limit || last === undefined) return { data };
   return { data, cursor: writeCursor(seal, [last.occurredAt]) };
+}
+
+/** The policies of now hold for the past, over the record as it is now; without one none can be asked. */
+function requireJudged(
+  schema: CompiledSchema,
+  id: string,
+  policies: readonly CompiledPolicy[],
+  row: Readonly<Record<string, unknown>> | undefined,
+): void {
+  if (row === undefined) throw entityNotFound(schema, id);
+  const denied = findDenied(policies, row);
+  if (denied !== undefined) throw policyDenied(denied);
 }
 
 /** What the past looks like changes with the revision alone. */

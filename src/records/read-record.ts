@@ -14,6 +14,8 @@ export interface CurrentRecord {
   readonly version: number;
   /** Every field of the user's, as JSON values: rules hold for what is hidden or masked, too. */
   readonly values: RecordValues;
+  /** What the system keeps of it. */
+  readonly system: RecordValues;
 }
 
 /** A live record as the base of a decision: under the caller's rights for the change itself. */
@@ -44,11 +46,26 @@ async function readWhere(
   schema: CompiledSchema,
   { condition, value }: { readonly condition: string; readonly value: unknown },
 ): Promise<CurrentRecord | undefined> {
-  const data = `(${projectRecord({ schema, fields: schema.userFields, masks: noMasks }, 't')})::text`;
+  const fields = [...schema.fields.values()];
+  const data = `(${projectRecord({ schema, fields, masks: noMasks }, 't')})::text`;
   const text = `select t.id, t.version, ${data} as data from ${tableOf(schema)} t where ${condition} and t.deleted_at is null`;
   const [result] = await ctx.deps.pipeline.transact(session, [
     { name: `read.${shapeHash(`${schema.statementPrefix}\n${text}`)}`, text, values: [value] },
   ]);
   const row = result?.rows[0] as { id: string; version: number; data: string } | undefined;
-  return row && { id: row.id, version: row.version, values: JSON.parse(row.data) as RecordValues };
+  return row && { id: row.id, version: row.version, ...parseRecord(schema, row.data) };
+}
+
+/** A record as Postgres wrote it, its user's fields apart from the system's. */
+export function parseRecord(
+  schema: CompiledSchema,
+  data: string,
+): Pick<CurrentRecord, 'values' | 'system'> {
+  const values: Record<string, unknown> = {};
+  const system: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(JSON.parse(data) as RecordValues)) {
+    const kept = schema.fields.get(name)?.system === true ? system : values;
+    kept[name] = value;
+  }
+  return { values, system };
 }

@@ -1,8 +1,10 @@
 import type { Access } from '../auth/access.ts';
+import type { Caller } from '../auth/caller.ts';
 import type { Problem } from '../errors.ts';
 import { VelocityError, validationError } from '../errors.ts';
 import { isMaskText } from '../query/mask.ts';
 import type { CompiledField, CompiledSchema } from '../schema/compile.ts';
+import { policiesNeedRecord } from './judge-policies.ts';
 import { recordValidator } from './record-validator.ts';
 import { hiddenProblem, ruleProblems } from './rule-problems.ts';
 import { sameFieldValue } from './same-value.ts';
@@ -78,6 +80,7 @@ export function validateNew(
   schema: CompiledSchema,
   access: Access,
   body: RecordValues,
+  caller: Caller,
 ): RecordValues {
   requireWritable(schema, access, body);
   const values: Record<string, unknown> = {};
@@ -85,14 +88,21 @@ export function validateNew(
     const given = body[field.name];
     values[field.name] = given === undefined ? (field.spec.default ?? null) : given;
   }
-  refuse(schema, ruleProblems(schema, access, values, recordValidator(schema)(values)), access);
+  const problems = recordValidator(schema)(values);
+  refuse(schema, ruleProblems(schema, access, values, problems, { caller }), access);
   return values;
 }
 
 /** A change of some fields, as far as it can be judged without the record. */
-export function validatePatch(schema: CompiledSchema, access: Access, patch: RecordValues): void {
+export function validatePatch(
+  schema: CompiledSchema,
+  access: Access,
+  patch: RecordValues,
+  caller: Caller,
+): void {
   requireWritable(schema, access, patch);
-  refuse(schema, ruleProblems(schema, access, patch, recordValidator(schema)(patch)), access);
+  const problems = recordValidator(schema)(patch);
+  refuse(schema, ruleProblems(schema, access, patch, problems, { caller }), access);
 }
 
 /** As much as one body may bring: patches must not grow a value beyond it, one after the other. */
@@ -115,10 +125,12 @@ export function validateChanged(
   access: Access,
   before: RecordValues,
   changes: RecordValues,
+  caller: Caller,
 ): void {
   const after = { ...before, ...changes };
+  const found = recordValidator(schema)(changes);
   const problems = [
-    ...ruleProblems(schema, access, after, recordValidator(schema)(changes)),
+    ...ruleProblems(schema, access, after, found, { caller, old: before }),
     ...oversizedJson(schema, changes),
     ...Object.keys(changes)
       .map((name) => schema.fields.get(name))
@@ -141,8 +153,9 @@ export function validateChanged(
   refuse(schema, problems, access);
 }
 
-/** Whether a patch can be written without reading the record first. */
-export function needsRecord(schema: CompiledSchema, patch: RecordValues): boolean {
+/** Whether a patch can be judged only against the record as it is. */
+export function needsRecord(schema: CompiledSchema, access: Access, patch: RecordValues): boolean {
+  if (schema.writeRules.length > 0 || policiesNeedRecord(access)) return true;
   const judged = schema.rules.some(
     ({ fields }) => fields.some((name) => name in patch) && !fields.every((name) => name in patch),
   );

@@ -1,9 +1,13 @@
 import type { Access } from '../auth/access.ts';
 import { authorize, findAccess } from '../auth/access.ts';
+import type { Caller } from '../auth/caller.ts';
+import { callerOf } from '../auth/caller.ts';
+import { isStanding, requireStanding, standingHolds } from '../auth/policies.ts';
 import { acceptsIdentity, requireStrategy } from '../auth/strategy-choice.ts';
 import type { Identity } from '../contract/identity.ts';
 import type { Operation } from '../contract/kinds.ts';
-import { VelocityError } from '../errors.ts';
+import { assert, VelocityError } from '../errors.ts';
+import type { CallerAt } from '../query/caller-value.ts';
 import type { RegistrySnapshot } from '../resources/registry/snapshot.ts';
 import type { CompiledSchema } from '../schema/compile.ts';
 import type { VersionStanding } from '../schema/version-standing.ts';
@@ -30,6 +34,9 @@ export interface RequestContext {
   readonly identity: Identity;
   readonly snapshot: RegistrySnapshot;
   readonly requestId: string;
+  readonly method: string;
+  /** The caller's, as trusted proxies tell it. */
+  readonly address: string;
   readonly reason?: string;
   readonly ticketRef?: string;
   readonly idempotency?: Idempotency;
@@ -61,26 +68,68 @@ export function authorizeFor(
   operation: RecordOperation,
 ): Access {
   requireStrategy(ctx.identity, schema, operation, ctx.snapshot);
-  return authorize({
+  const access = authorize({
     identity: ctx.identity,
     snapshot: ctx.snapshot,
     schema,
     operation,
     nowMs: ctx.deps.now(),
   });
+  const policies = [...access.readPolicies, ...access.policies].filter(isStanding);
+  if (policies.length > 0) requireStanding(policies, callerFor(ctx, access, operation));
+  return access;
+}
+
+/** Who asks, as the expressions of the schema that the access is for see it. */
+export function callerFor(ctx: RequestContext, access: Access, operation: RecordOperation): Caller {
+  const { identity, method, address, reason, ticketRef } = ctx;
+  const { roles, grants } = access;
+  const nowMs = ctx.deps.now();
+  return callerOf({
+    ...{ identity, roles, grants },
+    evaluationMs: ctx.snapshot.strategies.get(identity.strategy)?.spec.config.cel?.maxExecutionMs,
+    request: { operation, method, address, nowMs, reason, ticketRef },
+  });
+}
+
+/** The same for every schema that a statement over `schema` reaches: others are only read. */
+export function callersAt(
+  ctx: RequestContext,
+  schema: CompiledSchema,
+  access: Access,
+  operation: RecordOperation,
+): CallerAt {
+  return readersAt(ctx, new Map([[schema.path, callerFor(ctx, access, operation)]]));
+}
+
+/** The same where all schemas are read. */
+export function readersAt(ctx: RequestContext, known = new Map<string, Caller>()): CallerAt {
+  return (path) => {
+    let caller = known.get(path);
+    if (caller === undefined) {
+      const other = ctx.snapshot.targets.get(path);
+      const reading = other && findReadAccess(ctx, other);
+      assert(reading !== undefined, 'a statement asks policies of readable schemas alone');
+      caller = callerFor(ctx, reading, 'read');
+      known.set(path, caller);
+    }
+    return caller.bindings;
+  };
 }
 
 /** Undefined where the caller may not: for the schemas that an include or a reference leads to. */
 export function findReadAccess(ctx: RequestContext, schema: CompiledSchema): Access | undefined {
   // The other schema's strategy counts as well: whom it would not believe sees nothing of it.
   if (!acceptsIdentity(ctx.identity, schema, 'read', ctx.snapshot)) return undefined;
-  return findAccess({
+  const access = findAccess({
     identity: ctx.identity,
     snapshot: ctx.snapshot,
     schema,
     operation: 'read',
     nowMs: ctx.deps.now(),
   });
+  if (access === undefined || !access.policies.some(isStanding)) return access;
+  return standingHolds(access.policies, callerFor(ctx, access, 'read')) ? access : undefined;
 }
 
 /** A write's rights, once the schema takes writes at all and the audit has what it asks for. */

@@ -3,13 +3,15 @@ import { VelocityError } from '../errors.ts';
 import { isReadable } from '../query/plan-problem.ts';
 import type { CompiledField, CompiledSchema } from '../schema/compile.ts';
 import { written } from './create-record.ts';
+import { changedMeanwhile } from './expected-version.ts';
 import { guardedReferences } from './guarded-references.ts';
 import { findAnswer, keptAnswer, replay, transactOnce } from './idempotent.ts';
+import { judgeChange, judgeCreate, judgeReadable } from './judge-policies.ts';
 import { findRecordBy } from './read-record.ts';
 import { requireObject, requireWritable, validateChanged, validateNew } from './record-input.ts';
 import { explainRefusal } from './refusal.ts';
 import type { RecordAnswer, RequestContext } from './request-context.ts';
-import { authorizeWrite, sessionOf } from './request-context.ts';
+import { authorizeWrite, callerFor, sessionOf } from './request-context.ts';
 import { requireRoom } from './require-room.ts';
 import type { WrittenRow } from './sql/write-one.ts';
 import { insertRecord, updateRecord } from './sql/write-one.ts';
@@ -32,10 +34,12 @@ export async function upsertRecord(
   const update = authorizeWrite(ctx, schema, 'update');
   const field = requireUnique(schema, [create, update], onConflict);
   const given = requireObject(body);
-  const values = validateNew(schema, create, given);
+  const creator = { ctx, access: create, caller: callerFor(ctx, create, 'create') };
+  const updater = { ctx, access: update, caller: callerFor(ctx, update, 'update') };
+  const values = validateNew(schema, create, given, creator.caller);
   const { [field.name]: key, ...changes } = given;
   requireWritable(schema, update, changes);
-  const { guarded, accesses } = guardedReferences(ctx, schema, [create, update]);
+  const { guarded, accesses, guards } = guardedReferences(ctx, schema, [create, update]);
   const creating = sessionOf(ctx, schema, create, accesses);
   const updating = sessionOf(ctx, schema, update, accesses);
   const keep = keptAnswer(ctx);
@@ -47,24 +51,29 @@ export async function upsertRecord(
   try {
     for (let round = 0; round < roundsMax; round++) {
       const fresh = { schema, access: create, values, guarded, keep };
-      if (noRoom === undefined) {
+      const id = ctx.deps.newId();
+      const denied = denialOf(() => judgeCreate(creator, id, values, Object.keys(given)));
+      if (denied === undefined && noRoom === undefined) {
         const inserted = await transactOnce(ctx, creating, [
-          insertRecord(fresh, ctx.deps.newId(), field),
+          ...guards([{ id, values }]),
+          insertRecord(fresh, id, field),
         ]);
         if (inserted.stored !== undefined) return replay(inserted.stored);
         const created = inserted.rows[0] as unknown as WrittenRow | undefined;
         if (created !== undefined) return written(created);
       }
-
       const current = await findRecordBy(ctx, updating, schema, field, values[field.name] ?? key);
       if (current === undefined) {
         const stored = noRoom && (await findAnswer(ctx, updating));
         if (stored !== undefined) return replay(stored);
-        throw noRoom ?? takenValue(field);
+        throw denied ?? noRoom ?? takenValue(field);
       }
-      validateChanged(schema, update, current.values, changes);
+      judgeReadable(updater, current);
+      validateChanged(schema, update, current.values, changes, updater.caller);
+      judgeChange(updater, current, changes, Object.keys(changes));
       const changed = { schema, access: update, values: changes, guarded, keep };
       const outcome = await transactOnce(ctx, updating, [
+        ...guards([{ id: current.id, values: changes }]),
         updateRecord(changed, current.id, current.version),
       ]);
       if (outcome.stored !== undefined) return replay(outcome.stored);
@@ -74,11 +83,18 @@ export async function upsertRecord(
   } catch (error) {
     throw explainRefusal(error, schema, update);
   }
-  throw new VelocityError(
-    'OPTIMISTIC_LOCK_FAILED',
-    'Others kept changing the record at the same time.',
-    { hint: 'Send the request again.' },
-  );
+  throw changedMeanwhile();
+}
+
+/** A caller who may not create the record may still be one who may change it. */
+function denialOf(judge: () => void): VelocityError | undefined {
+  try {
+    judge();
+    return undefined;
+  } catch (error) {
+    if (error instanceof VelocityError && error.code === 'POLICY_DENIED') return error;
+    throw error;
+  }
 }
 
 /** A deleted record keeps its value, and so does one that this caller may not change. */

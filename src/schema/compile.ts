@@ -10,8 +10,10 @@ import { columnType, isOrdered } from './column-type.ts';
 import { postgresName } from './identifier.ts';
 import { conditionDigest } from './index-condition.ts';
 import { idsKeyName } from './partitioning.ts';
-import type { ValidationRule } from './validation-rule.ts';
-import { validationRules } from './validation-rule.ts';
+import type { CompiledPolicy } from './policy.ts';
+import { compilePolicies } from './policy.ts';
+import type { ValidationRule, WriteRule } from './validation-rule.ts';
+import { validationRules, writeRules } from './validation-rule.ts';
 import type { VersionStanding } from './version-standing.ts';
 
 /** Where an active revision lives: everything `compileSchema` needs, as the database stores it. */
@@ -67,6 +69,10 @@ export interface CompiledSchema extends RevisionRow {
   readonly userFields: readonly CompiledField[];
   /** What every record has to meet. */
   readonly rules: readonly ValidationRule[];
+  /** What a write has to meet beside: rules over who writes and what was there. */
+  readonly writeRules: readonly WriteRule[];
+  /** Layer 2. */
+  readonly policies: readonly CompiledPolicy[];
   /** Fields behind each named constraint and unique index, for errors that must name them. */
   readonly constraints: ReadonlyMap<string, readonly string[]>;
   /** Names prepared statements: changes with every revision. */
@@ -124,6 +130,8 @@ export function compileSchema(
   const userFields = row.spec.fields.map((spec) => compileField(spec, findSpec));
   const version = row.spec.version;
   const path = schemaPath({ ...row, version });
+  const typeOf = ({ name }: Field): string =>
+    userFields.find((field) => field.name === name)?.columnType ?? 'text';
   return {
     ...row,
     path,
@@ -131,10 +139,9 @@ export function compileSchema(
     historyTable: historyTableName(row.name, version),
     userFields,
     fields: new Map([...userFields, ...systemFields].map((field) => [field.name, field])),
-    rules: validationRules(
-      row.spec,
-      ({ name }) => userFields.find((field) => field.name === name)?.columnType ?? 'text',
-    ),
+    rules: validationRules(row.spec, typeOf),
+    writeRules: writeRules(row.spec, typeOf),
+    policies: compilePolicies(path, row.spec, typeOf),
     constraints: namedConstraints(row.pgTable, row.spec),
     statementPrefix: `${path}@${row.revision}`,
   };

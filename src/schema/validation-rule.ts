@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import type { CheckedCel } from '../cel/check.ts';
 import { checkCel } from '../cel/check.ts';
 import type { CelEnvironment } from '../cel/environment.ts';
-import { recordFields } from '../cel/environment.ts';
+import { actorFields, recordFields } from '../cel/environment.ts';
 import { fieldsOf } from '../cel/fields-of.ts';
 import { celToSql } from '../cel/to-sql.ts';
 import type { Field, SchemaDefinitionSpec, Validation } from '../contract/kinds.ts';
-import { postgresName, quoteLiteral } from './identifier.ts';
+import { postgresName, quoteIdentifier, quoteLiteral } from './identifier.ts';
 
 /** A validation of either type as the one expression that the API evaluates and the table is held to. */
 export interface ValidationRule {
@@ -15,6 +15,14 @@ export interface ValidationRule {
   /** The fields that it looks at. */
   readonly fields: readonly string[];
   readonly message: string;
+}
+
+/** A validation that no CHECK can say, since it looks at who writes, at the record before, or into lists. */
+export interface WriteRule extends ValidationRule {
+  /** It looks at the record before the change, so it says nothing of a new one. */
+  readonly needsOld: boolean;
+  /** Milliseconds that its author gives it; undefined: as many as any. */
+  readonly limitMs: number | undefined;
 }
 
 const operators: Readonly<Record<string, string>> = {
@@ -27,25 +35,68 @@ export function validationSource({ type, rule = '', left, operator, right }: Val
   return `!has(self.${left}) || !has(self.${right}) || self.${left} ${operators[operator ?? '']} self.${right}`;
 }
 
-/** Rules of a schema that admission let through; what it would not let through is no rule. */
+/** What a validation may name. */
+export function validationEnvironment(
+  fields: readonly Field[],
+  typeOf: (field: Field) => string,
+): CelEnvironment {
+  const record = recordFields(fields, typeOf);
+  return new Map([
+    ['self', record],
+    ['old', record],
+    ['actor', actorFields],
+  ]);
+}
+
+/** Rules of a schema that the table is held to; what admission would not let through is no rule. */
 export function validationRules(
   spec: Pick<SchemaDefinitionSpec, 'fields' | 'validations'>,
   typeOf: (field: Field) => string,
 ): readonly ValidationRule[] {
-  if (spec.validations === undefined || spec.validations.length === 0) return noRules;
-  const environment: CelEnvironment = new Map([['self', recordFields(spec.fields, typeOf)]]);
-  return spec.validations.flatMap((validation) => {
+  return allRules(spec, typeOf).flatMap(({ rule, isCheck }) => (isCheck ? [rule] : []));
+}
+
+/** The others: the API alone holds writes to them. */
+export function writeRules(
+  spec: Pick<SchemaDefinitionSpec, 'fields' | 'validations'>,
+  typeOf: (field: Field) => string,
+): readonly WriteRule[] {
+  return allRules(spec, typeOf).flatMap(({ rule, isCheck, validation }) => {
+    if (isCheck) return [];
+    const before = fieldsOf(rule.cel, 'old');
+    const fields = [...new Set([...rule.fields, ...before])];
+    return [{ ...rule, fields, needsOld: before.length > 0, limitMs: validation.maxExecutionMs }];
+  });
+}
+
+interface FoundRule {
+  readonly rule: ValidationRule;
+  readonly isCheck: boolean;
+  readonly validation: Validation;
+}
+
+function allRules(
+  { fields, validations = [] }: Pick<SchemaDefinitionSpec, 'fields' | 'validations'>,
+  typeOf: (field: Field) => string,
+): readonly FoundRule[] {
+  if (validations.length === 0) return [];
+  const environment = validationEnvironment(fields, typeOf);
+  return validations.flatMap((validation) => {
     const checked = checkCel(validationSource(validation), environment);
     if (!('ok' in checked) || checked.ok.type !== 'bool') return [];
     const { type, left, operator, right } = validation;
     const said =
       type === 'cel' ? `must fulfil ${validation.rule}` : `${left} must be ${operator} ${right}`;
     const message = validation.message ?? said;
-    return [{ type, cel: checked.ok, fields: fieldsOf(checked.ok), message }];
+    const rule = { type, cel: checked.ok, fields: fieldsOf(checked.ok), message };
+    return [{ rule, isCheck: isCheckable(checked.ok), validation }];
   });
 }
 
-const noRules: readonly ValidationRule[] = [];
+/** Whether a table can be held to it. */
+function isCheckable(cel: CheckedCel): boolean {
+  return 'sql' in celToSql(cel, quoteIdentifier, quoteLiteral);
+}
 
 /** What the constraint of a rule is called begins so; the table makes it unlike those of others. */
 export const rulePrefix = 'rule_';

@@ -99,7 +99,7 @@ describe('a record', () => {
       const query = parseListParams({ select: 'code,rank' });
       const { text, values } = compileGet(
         planGet({ schema: thing, access, query, ...openSchemas }),
-      )(of);
+      )(of, () => ({}));
       return (await database.client.query(text, [...values])).rows[0];
     };
     expect(await get(id(1))).toEqual({ version: '1', data: '{"code":"a","rank":1}' });

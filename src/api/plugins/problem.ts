@@ -46,25 +46,14 @@ export function installProblems(
   app: FastifyInstance,
   deps: Pick<AppDeps, 'observer' | 'recordDenial' | 'registry' | 'records'>,
 ): void {
-  const { recordDenial } = deps;
   const { observe } = deps.observer;
   app.setErrorHandler(async (thrown, request, reply) => {
     const error = toExpected(thrown, request.id, observe);
     if (error.status === 403 && request.identity !== null) {
-      const { id: requestId, identity } = request;
-      observe({
-        type: 'access.denied',
-        requestId,
-        code: error.code,
-        organisation: identity.organisation,
-        actor: identity.actor,
-      });
-      // The answer is the same whether or not the audit could be reached.
-      await recordDenial(denialOf(identity, request, error.code)).catch((cause) =>
-        observe({ type: 'store.failed', cause }),
-      );
+      await keepDenial(deps, request, error);
       const context = {
         ...{ deps: deps.records, identity: request.identity, requestId: request.id },
+        ...{ method: request.method, address: request.ip },
         snapshot: deps.registry.snapshot(),
       };
       return sendProblem(withExplanation(error, request, context), request, reply);
@@ -78,7 +67,28 @@ export function installProblems(
   });
 }
 
-function denialOf(identity: Identity, request: FastifyRequest, code: ErrorCode): Denial {
+interface Refusal {
+  readonly code: ErrorCode;
+  readonly details?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** Puts a denial into the audit; the answer is the same whether or not that could be reached. */
+export async function keepDenial(
+  { observer: { observe }, recordDenial }: Pick<AppDeps, 'observer' | 'recordDenial'>,
+  request: FastifyRequest,
+  error: Refusal,
+): Promise<void> {
+  const { id: requestId, identity } = request;
+  if (identity === null) return;
+  const { organisation, actor } = identity;
+  observe({ type: 'access.denied', requestId, code: error.code, organisation, actor });
+  await recordDenial(denialOf(identity, request, error)).catch((cause) =>
+    observe({ type: 'store.failed', cause }),
+  );
+}
+
+function denialOf(identity: Identity, request: FastifyRequest, { code, details }: Refusal): Denial {
+  const policy = details?.['policy'];
   const address = request.url.split('?', 1)[0] ?? '';
   const { org, app, domain, object, version } = request.params as Record<string, string>;
   return {
@@ -86,6 +96,7 @@ function denialOf(identity: Identity, request: FastifyRequest, code: ErrorCode):
     requestId: request.id,
     code,
     request: `${request.method} ${address}`,
+    ...(typeof policy === 'string' && { policy }),
     ...(version !== undefined && { path: `${org}/${app}/${domain}/${object}/${version}` }),
   };
 }

@@ -19,6 +19,7 @@ import { ageVersion } from '../../schema/version-standing.ts';
 import type { AppDeps } from '../app-deps.ts';
 import { createBulkGate } from '../bulk-gate.ts';
 import { identityOf } from '../plugins/authentication.ts';
+import { keepDenial } from '../plugins/problem.ts';
 import type { HeldBody } from '../plugins/request-body.ts';
 import { bulkBytesMax, bulkRowsMax, mediaTypes } from '../plugins/request-body.ts';
 import { timedRecords } from '../plugins/server-timing.ts';
@@ -116,6 +117,7 @@ export function addRecordRoutes(app: FastifyInstance, deps: AppDeps): void {
       );
       // Not after an error: where the schema has changed, its successor parses the bytes once more.
       body.release();
+      if (answer.denied !== undefined) await keepDenial(deps, request, answer.denied);
       if (answer.replayed) reply.header('idempotency-replayed', 'true');
       return sendJson(
         reply,
@@ -257,6 +259,8 @@ export function contextOf(deps: AppDeps, request: FastifyRequest): RequestContex
     identity: identityOf(request),
     snapshot: deps.registry.snapshot(),
     requestId: request.id,
+    method: request.method,
+    address: request.ip,
   };
 }
 

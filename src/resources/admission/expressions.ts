@@ -1,8 +1,8 @@
 import type { CheckedCel } from '../../cel/check.ts';
 import { checkCel } from '../../cel/check.ts';
 import type { CelEnvironment } from '../../cel/environment.ts';
-import { actorFields, recordFields, systemColumns } from '../../cel/environment.ts';
-import { exposedFields } from '../../cel/fields-of.ts';
+import { recordColumns, recordFields, systemColumns } from '../../cel/environment.ts';
+import { exposedFields, macrosOf, rootsOf } from '../../cel/fields-of.ts';
 import type { CelProblem } from '../../cel/parse.ts';
 import { celToSql } from '../../cel/to-sql.ts';
 import type { Field, SchemaDefinition, SchemaDefinitionSpec } from '../../contract/kinds.ts';
@@ -10,8 +10,10 @@ import { backfillEnvironment, checkBackfill } from '../../schema/backfill.ts';
 import { columnType } from '../../schema/column-type.ts';
 import { referenceKeyType } from '../../schema/compile.ts';
 import { quoteIdentifier, quoteLiteral } from '../../schema/identifier.ts';
+import { filtersRecords, policyEnvironment, policySql } from '../../schema/policy.ts';
+import { validationEnvironment } from '../../schema/validation-rule.ts';
 import type { Finding } from './finding.ts';
-import { at, refuse, warn } from './finding.ts';
+import { at, quoted, refuse, warn } from './finding.ts';
 import type { AdmissionView } from './view.ts';
 
 /**
@@ -25,12 +27,9 @@ export function* schemaExpressions(
   const { spec } = schema;
   const typeOf = columnTypes(view);
   const self = recordFields(spec.fields, typeOf);
-  const events = new Map([
-    ['self', self],
-    ['old', self],
-    ['actor', actorFields],
-  ]);
+  const events = validationEnvironment(spec.fields, typeOf);
   yield* validations(spec, events);
+  yield* policies(spec, typeOf);
   yield* conditions(spec, new Map([['self', new Map([...self, ...systemColumns])]]));
   yield* backfills(schema, view, typeOf);
   for (const [i, { filter }] of (spec.webhooks ?? []).entries()) {
@@ -55,9 +54,59 @@ function* validations(spec: SchemaDefinitionSpec, environment: CelEnvironment): 
     const pointer = at('spec', 'validations', i, 'rule');
     const cel = yield* condition(pointer, rule, environment);
     if (cel === undefined) continue;
-    yield* compiles(pointer, cel);
-    yield* unguarded(`Validation ${i}`, cel);
+    if (!isForWritersAlone(cel)) yield* compiles(pointer, cel);
+    else if (looksAlone(cel)) {
+      yield warn(
+        `Validation ${i} looks into a list, which no CHECK can: the API holds writes to it, and the table does not.`,
+      );
+    }
+    yield* unguarded(`Validation ${i} refuses`, cel);
   }
+}
+
+/** Operations that are granted and asked for by name, and that nothing does yet. */
+const waiting: readonly string[] = [
+  ...['restore', 'archive', 'unarchive', 'search', 'export', 'audit'],
+];
+
+/**
+ * A policy that filters records does so in SQL, so that pages, counts and groups hold nothing that it
+ * denies: what cannot be compiled is refused.
+ */
+function* policies(spec: SchemaDefinitionSpec, typeOf: TypeOf): Iterable<Finding> {
+  const names = new Set<string>();
+  const known = [...spec.fields.map(({ name }) => name), ...recordColumns.keys()];
+  for (const [i, { name, action, condition: source, fields = [] }] of (
+    spec.access.policies ?? []
+  ).entries()) {
+    const pointer = at('spec', 'access', 'policies', i);
+    if (names.has(name)) {
+      const message = `There is another policy "${name}".`;
+      yield refuse(`${pointer}/name`, 'unique', message, 'A denial names it: give each its own.');
+    }
+    names.add(name);
+    for (const [n, field] of fields.entries()) {
+      if (known.includes(field)) continue;
+      const message = `Policy "${name}" is for field "${field}", which does not exist.`;
+      yield refuse(`${pointer}/fields/${n}`, 'policy', message, `Fields are ${quoted(known)}.`);
+    }
+    if (waiting.includes(action)) {
+      yield warn(`Policy "${name}" is for ${action}, which nothing in this release does yet.`);
+    }
+    const place = `${pointer}/condition`;
+    const cel = yield* condition(place, source, policyEnvironment(spec.fields, typeOf, action));
+    if (cel === undefined) continue;
+    if (filtersRecords(action)) yield* filters(place, name, cel);
+    yield* unguarded(`Policy "${name}" denies`, cel);
+  }
+}
+
+function* filters(pointer: string, name: string, cel: CheckedCel): Iterable<Finding> {
+  const compiled = policySql(cel, 't', () => 'null');
+  if ('sql' in compiled) return;
+  const message = `Policy "${name}" filters records in SQL, which cannot say it: ${compiled.unsupported}.`;
+  const hint = 'docs/cel.md says what compiles; a policy of one kind of write need not.';
+  yield refuse(pointer, 'policy', message, hint);
 }
 
 function* conditions(spec: SchemaDefinitionSpec, environment: CelEnvironment): Iterable<Finding> {
@@ -118,7 +167,17 @@ function refused(pointer: string, { message, hint, line, column }: CelProblem): 
   return refuse(pointer, 'cel', `Line ${line}, column ${column}: ${message}`, hint);
 }
 
-/** What the API alone could evaluate, or what needs the state before, waits for a later release. */
+/** Who writes and what was there before no CHECK can know, and none looks into lists. */
+function isForWritersAlone(cel: CheckedCel): boolean {
+  return !looksAlone(cel) || macrosOf(cel).length > 0;
+}
+
+/** Whether it looks at the record alone. */
+function looksAlone(cel: CheckedCel): boolean {
+  return rootsOf(cel).every((root) => root === 'self');
+}
+
+/** What the API alone could evaluate waits for a later release. */
 function* compiles(pointer: string, cel: CheckedCel): Iterable<Finding> {
   const compiled = celToSql(cel, quoteIdentifier, quoteLiteral);
   if ('sql' in compiled) return;
@@ -137,6 +196,6 @@ function* unguarded(subject: string, cel: CheckedCel): Iterable<Finding> {
   const [first] = open;
   if (first === undefined) return;
   yield warn(
-    `${subject} refuses records without ${open.join(', ')}: write !has(self.${first}) || … to let them pass.`,
+    `${subject} records without ${open.join(', ')}: write !has(self.${first}) || … to let them pass.`,
   );
 }

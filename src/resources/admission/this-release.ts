@@ -7,12 +7,6 @@ import { at, refuse, warn } from './finding.ts';
  * ignored: a schema that asks for encryption must never keep the value in clear.
  */
 export function* notInThisRelease({ spec }: SchemaDefinition): Iterable<Finding> {
-  for (const [i, { name }] of (spec.access.policies ?? []).entries()) {
-    yield unsupported(at('spec', 'access', 'policies', i), `Policy "${name}"`, [
-      'Policies (CEL) are not enforced',
-      'Remove it; roles, row filters and field access are enforced.',
-    ]);
-  }
   for (const [i, field] of spec.fields.entries()) yield* unsupportedOfField(field, i);
 }
 

@@ -6,9 +6,13 @@ import type { Decimal } from '../../../src/cel/cel-type.ts';
 import type { CheckedCel } from '../../../src/cel/check.ts';
 import { checkCel } from '../../../src/cel/check.ts';
 import { decimalText, parseDecimal } from '../../../src/cel/decimal.ts';
-import { evaluateCel } from '../../../src/cel/evaluate.ts';
+import { actorFields, requestFields } from '../../../src/cel/environment.ts';
+import type { CelBindings } from '../../../src/cel/evaluate.ts';
+import { evaluateCel, fieldValue } from '../../../src/cel/evaluate.ts';
 import { instantText } from '../../../src/cel/instant.ts';
 import { postgresPattern } from '../../../src/cel/postgres-pattern.ts';
+import { sqlParameter, sqlTypes } from '../../../src/cel/sql-value.ts';
+import type { InStatement } from '../../../src/cel/to-sql.ts';
 import { celToSql, conditionToSql } from '../../../src/cel/to-sql.ts';
 import { quoteLiteral } from '../../../src/schema/identifier.ts';
 import type { TestDatabase } from '../../support/postgres.ts';
@@ -24,6 +28,7 @@ import {
   randomPatterns,
   records,
 } from './random-cel.ts';
+import { randomCallers } from './random-values.ts';
 
 let database: TestDatabase;
 let client: pg.Client;
@@ -31,7 +36,11 @@ let client: pg.Client;
 /** More of them by `CEL_RUNS`; each run sends 150 expressions over 10 records in one statement. */
 const runs = Number(process.env['CEL_RUNS'] ?? 12);
 
-const environment = new Map([['self', fields]]);
+const environment = new Map([
+  ['self', fields],
+  ['actor', actorFields],
+  ['request', requestFields],
+]);
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -101,44 +110,76 @@ interface Asked {
   readonly sql: string;
   /** What is selected, as text. */
   readonly selected: string;
-  readonly here: (self: Row) => string | null;
+  readonly here: (self: Row, caller: CelBindings) => string | null;
   readonly there: (answer: string | null) => string | null;
 }
 
 /** What an expression is asked for: its value, and as the condition of an index, whether it is true. */
-function askedOf(source: string): Asked[] {
+function askedOf(source: string, parameters: Parameters): Asked[] {
+  // A macro inside another is over the bound of steps; everything else is an expression.
+  const result = checkCel(source, environment);
+  if ('problems' in result && /steps; \d+ are allowed/.test(result.problems[0]?.message ?? ''))
+    return [];
   const cel = checked(source);
   const column = (field: string): string => `"${field}"`;
-  const value = celToSql(cel, column, quoteLiteral);
+  const value = celToSql(cel, column, quoteLiteral, parameters);
   if ('unsupported' in value) return [];
   const { type } = cel;
   const whole: Asked = {
     ...{ source, sql: value.sql, selected: selected(type, value.sql) },
-    here: (self) => shown(type, evaluateCel(cel, { self })),
+    here: (self, caller) => shown(type, evaluateCel(cel, { ...caller, self })),
     there: (answer) => shownOf(type, answer),
   };
-  const condition = conditionToSql(cel, column, quoteLiteral);
+  const condition = conditionToSql(cel, column, quoteLiteral, parameters);
   if (type !== 'bool' || 'unsupported' in condition) return [whole];
   const holds: Asked = {
     ...{ source, sql: condition.sql, selected: `((${condition.sql}) is true)::text` },
-    here: (self) => String(evaluateCel(cel, { self }) === true),
+    here: (self, caller) => String(evaluateCel(cel, { ...caller, self }) === true),
     there: (answer) => answer,
   };
   return [whole, holds];
 }
 
+interface Parameters extends InStatement {
+  readonly values: unknown[];
+  readonly placeholders: string[];
+}
+
+/** The caller's values travel as parameters, as they do in a query. */
+function parametersOf(caller: CelBindings): Parameters {
+  const values: unknown[] = [];
+  const placeholders: string[] = [];
+  const known = new Map<string, string>();
+  return {
+    ...{ values, placeholders },
+    parameterOf: (node) => {
+      const key = `${node.root} ${node.field} ${node.type}`;
+      const seen = known.get(key);
+      if (seen !== undefined) return seen;
+      values.push(sqlParameter(node.type, fieldValue(node, caller)));
+      const added = `$${values.length}::${sqlTypes[node.type]}`;
+      placeholders.push(added);
+      known.set(key, added);
+      return added;
+    },
+  };
+}
+
 /** All expressions over all records in one statement; the answers of the two, beside each other. */
-async function compare(sources: readonly string[], rows: readonly Row[]) {
-  const asked = sources.flatMap(askedOf);
+async function compare(sources: readonly string[], rows: readonly Row[], caller: CelBindings) {
+  const parameters = parametersOf(caller);
+  const asked = sources.flatMap((source) => askedOf(source, parameters));
   await fill(rows);
   const { rows: answers } = await client.query({
-    text: `select ${asked.map((one) => one.selected).join(',\n')} from thing order by n`,
+    // What could not be compiled may have left a parameter behind, which nothing else would name.
+    text: `select ${[...asked.map((one) => one.selected), ...parameters.placeholders].join(',\n')} from thing order by n`,
+    values: parameters.values,
     rowMode: 'array',
   });
   return asked.flatMap(({ source, sql, here, there }, at) =>
     rows.map((self, n) => ({
       ...{ source, sql, self },
-      here: here(self),
+      here: here(self, caller),
       there: there(answers[n]?.[at] ?? null),
     })),
   );
@@ -152,14 +193,16 @@ describe('an expression in Postgres', () => {
         { minLength: 150, maxLength: 150 },
       ),
       fc.array(records, { minLength: 10, maxLength: 10 }),
+      randomCallers,
     );
     let values = 0;
     let absences = 0;
     await fc.assert(
-      fc.asyncProperty(cases, async ([sources, rows]) => {
-        for (const { source, sql, self, here, there } of await compare(sources, rows)) {
+      fc.asyncProperty(cases, async ([sources, rows, caller]) => {
+        for (const { source, sql, self, here, there } of await compare(sources, rows, caller)) {
           if (here !== there) {
-            expect.fail(`${source}\n${sql}\n${JSON.stringify(self)}\nhere ${here}\nthere ${there}`);
+            const seen = JSON.stringify([self, caller]);
+            expect.fail(`${source}\n${sql}\n${seen}\nhere ${here}\nthere ${there}`);
           }
           if (here === null) absences++;
           else values++;
@@ -176,7 +219,8 @@ describe('an expression in Postgres', () => {
     const known = corpus
       .map(({ expr }) => expr)
       .filter((expr) => 'ok' in checkCel(expr, environment) && checked(expr).type !== 'null');
-    const answers = await compare(known, fc.sample(records, { numRuns: 1, seed: 1 }));
+    const [caller = {}] = fc.sample(randomCallers, { numRuns: 1, seed: 1 });
+    const answers = await compare(known, fc.sample(records, { numRuns: 1, seed: 1 }), caller);
     for (const { source, sql, here, there } of answers)
       expect(there, `${source} ${sql}`).toBe(here);
     expect(answers.length).toBeGreaterThan(300);

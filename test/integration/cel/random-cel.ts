@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { CelField } from '../../../src/cel/environment.ts';
-import { celField } from '../../../src/cel/environment.ts';
+import { actorFields, celField, requestFields } from '../../../src/cel/environment.ts';
+import { decimal, double, instant, int, list, optional, text } from './random-values.ts';
 
 /** Column types of the table that expressions are over; `_r` is never null. */
 export const columns: Readonly<Record<string, string>> = {
@@ -30,62 +31,20 @@ export const fields: ReadonlyMap<string, CelField> = new Map(
   Object.entries(columns).map(([name, type]) => [name, celField(type, !name.endsWith('_r'))]),
 );
 
-const ofType = (type: string): string[] =>
-  [...fields].filter(([, field]) => field.type === type).map(([name]) => `self.${name}`);
-
-const texts = [
-  '',
-  'a',
-  'ab',
-  'Äb',
-  'z',
-  '\u{ffff}',
-  '\u{1f600}',
-  '10',
-  '-7',
-  '1.50',
-  'a\nb',
-  "o'\\x",
-  '2026-01-31T10:00:00.5Z',
-  '2026-02-30T10:00:00Z',
+/** What the caller brings along, by type; attributes take the type of what stands beside them. */
+const callers = [...actorFields].map(([name, field]) => [`actor.${name}`, field] as const);
+const requests = [...requestFields].map(([name, field]) => [`request.${name}`, field] as const);
+const attributes = [
+  'actor.attributes.one',
+  'actor.attributes.many',
+  'actor.attributes.constructor',
 ];
-const text = fc.oneof(
-  fc.constantFrom(...texts),
-  fc
-    .string({ unit: 'grapheme', maxLength: 4 })
-    .filter((one) => !one.includes('\0') && one.isWellFormed()),
-);
-const int = fc.oneof(
-  fc.integer({ min: -3, max: 3 }).map(BigInt),
-  fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
-  fc.constantFrom(-(2n ** 63n), 2n ** 63n - 1n, 2n ** 53n + 1n),
-);
-const double = fc.oneof(
-  fc.constantFrom(0, 0.1, -0.5, 1, 2, 1e200, 1e-200, 9007199254740992, 3e18),
-  fc.double({ noNaN: true, noDefaultInfinity: true }),
-);
-const decimal = fc.oneof(
-  fc.constantFrom('0', '0.1', '-0.50', '1', '9223372036854775808'),
-  fc
-    .tuple(fc.bigInt({ min: -(10n ** 12n), max: 10n ** 12n }), fc.nat(9))
-    .map(([units, scale]) => `${units}.${'0'.repeat(scale)}1`),
-);
-const micros = fc.integer({ min: 0, max: 999_999 });
-const instant = fc
-  .tuple(
-    fc.date({
-      min: new Date('0001-01-02T00:00:00Z'),
-      max: new Date('9999-12-30T00:00:00Z'),
-      noInvalidDate: true,
-    }),
-    micros,
-  )
-  .map(
-    ([date, fraction]) =>
-      `${date.toISOString().slice(0, 19)}.${String(fraction).padStart(6, '0')}Z`,
-  );
-const list = <T>(item: fc.Arbitrary<T>) => fc.array(item, { maxLength: 3 });
-const optional = <T>(value: fc.Arbitrary<T>) => fc.option(value, { freq: 3, nil: null });
+
+const ofType = (type: string): string[] => [
+  ...[...fields].filter(([, field]) => field.type === type).map(([name]) => `self.${name}`),
+  ...[...callers, ...requests].filter(([, field]) => field.type === type).map(([name]) => name),
+  ...(type === 'string' ? attributes : []),
+];
 
 /** A record as the API would have it. */
 export const records = fc.record({
@@ -188,6 +147,20 @@ const forms: Readonly<Record<string, readonly (readonly [string, ...string[]])[]
     ['%0.contains(%1)', 'string', 'string'],
     ...patterns.map((pattern) => [`%0.matches("${pattern}")`, 'string'] as [string, string]),
     ...[...fields.keys()].map((name) => [`has(self.${name})`] as [string]),
+    ...[...attributes, 'actor.email', 'request.reason'].map((name) => [`has(${name})`] as [string]),
+    // Beside each type an attribute is read as that type.
+    ...['string', 'int', 'double', 'decimal', 'bool', 'timestamp', 'list(string)'].flatMap((type) =>
+      attributes.map((name) => [`(%0 == ${name})`, type] as [string, string]),
+    ),
+    ...['int', 'decimal', 'timestamp'].flatMap((type) =>
+      attributes.map((name) => [`(${name} >= %0)`, type] as [string, string]),
+    ),
+    ...attributes.map((name) => [`(%0 in ${name})`, 'string'] as [string, string]),
+    ...attributes.map((name) => [`(%0 in ${name})`, 'int'] as [string, string]),
+    ...['all', 'exists', 'exists_one'].flatMap((macro) => [
+      [`%0.${macro}(x, x == %1)`, 'list(string)', 'string'] as [string, string, string],
+      [`%0.${macro}(x, x >= %1 || %2)`, 'list(int)', 'int', 'bool'] as [string, ...string[]],
+    ]),
   ],
   string: [
     ['(%0 + %1)', 'string', 'string'],
@@ -253,8 +226,18 @@ const forms: Readonly<Record<string, readonly (readonly [string, ...string[]])[]
     ['(%0 + %1)', 'duration', 'duration'],
     ['(%0 - %1)', 'duration', 'duration'],
   ],
-  'list(string)': [['(%0 + %1)', 'list(string)', 'list(string)']],
-  'list(int)': [['(%0 + %1)', 'list(int)', 'list(int)']],
+  'list(string)': [
+    ['(%0 + %1)', 'list(string)', 'list(string)'],
+    ['%0.filter(x, x != %1)', 'list(string)', 'string'],
+    ['%0.map(x, x + %1)', 'list(string)', 'string'],
+    ['%0.map(x, string(x))', 'list(int)'],
+  ],
+  'list(int)': [
+    ['(%0 + %1)', 'list(int)', 'list(int)'],
+    ['%0.filter(x, x > %1)', 'list(int)', 'int'],
+    ['%0.map(x, x % %1)', 'list(int)', 'int'],
+    ['%0.map(x, size(x))', 'list(string)'],
+  ],
 };
 
 /** Sources of one type, nested at most `depth` deep. */

@@ -191,6 +191,7 @@ async function attempt(caller: Caller, statement: Statement): Promise<Row[] | st
 const writing = (): Access => ({
   ...{ grants: [], grantsText: '', ...reading(thing) },
   writable: new Set(thing.userFields.map(({ name }) => name)),
+  ...{ policies: [], readPolicies: [], roles: [] },
 });
 const write = (values: Row, guarded = new Map<string, CompiledSchema>()) => ({
   ...{ schema: thing, access: writing(), values, guarded, keep: undefined },
@@ -266,7 +267,10 @@ describe('with layer 4 switched off, Postgres alone', () => {
           const seen = visible(caller);
           const { id, maker: name, parent } = things[place]!;
           const isSeen = seen.thing.includes(id) ? 1 : 0;
-          const [row] = await asCaller(caller, get(id));
+          const [row] = await asCaller(
+            caller,
+            get(id, () => ({})),
+          );
           expect(row === undefined ? 0 : 1).toBe(isSeen);
           expect(await asCaller(caller, findVersion(thing, id))).toHaveLength(isSeen);
           expect(await asCaller(caller, { text: history, values: [id] })).toHaveLength(isSeen);

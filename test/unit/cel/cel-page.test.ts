@@ -5,7 +5,7 @@ import { strings } from '@bufbuild/cel/ext';
 import { describe, expect, it } from 'vitest';
 import { checkCel } from '../../../src/cel/check.ts';
 import { decimalText } from '../../../src/cel/decimal.ts';
-import { celField } from '../../../src/cel/environment.ts';
+import { actorFields, celField, requestFields } from '../../../src/cel/environment.ts';
 import { evaluateCel } from '../../../src/cel/evaluate.ts';
 import { overloads } from '../../../src/cel/functions/catalogue.ts';
 import { instantText } from '../../../src/cel/instant.ts';
@@ -40,6 +40,8 @@ const environment = new Map([
       ['tags', celField('text[]', true)],
     ]),
   ],
+  ['actor', actorFields],
+  ['request', requestFields],
 ]);
 
 function checked(source: string) {
@@ -92,8 +94,12 @@ describe('docs/cel.md', () => {
           : String(value);
     expect(shown).toBe(gives);
     const compiled = celToSql(cel, quoteIdentifier, quoteLiteral);
-    if (/^[^;]*\(API only\)$/.test(types)) expect(compiled).toHaveProperty('unsupported');
-    else expect(compiled).toHaveProperty('sql');
+    if (/^[^;]*\((API only|not in a CHECK)\)$/.test(types)) {
+      expect(compiled).toHaveProperty('unsupported');
+      const inStatement = { parameterOf: () => 'null' };
+      const there = celToSql(cel, quoteIdentifier, quoteLiteral, inStatement);
+      expect('sql' in there).toBe(types.endsWith('(not in a CHECK)'));
+    } else expect(compiled).toHaveProperty('sql');
   });
 
   it('agrees with the evaluator of @bufbuild/cel wherever that has the types', () => {
@@ -107,6 +113,16 @@ describe('docs/cel.md', () => {
       compared++;
     }
     expect(compared).toBeGreaterThan(40);
+  });
+
+  it('says of the misuse of each function what is said', () => {
+    const misuses = rowsUnder("What is said of a function's misuse");
+    expect(misuses.map(([form]) => form)).toEqual(functions.map(({ form }) => form));
+    for (const [, source = '', message = ''] of misuses) {
+      const result = checkCel(source, environment);
+      const said = 'problems' in result ? result.problems.map((problem) => problem.message) : [];
+      expect(said, source).toContain(message);
+    }
   });
 
   it('says of each mistake what is said', () => {

@@ -127,13 +127,10 @@ describe('an expression › bounds', () => {
     expect(messages(Array(40).fill('size(self.text)').join(' + '))).toEqual([]);
   });
 
-  it('stops when it is told to', () => {
-    let asked = 0;
+  it('takes no more steps than it may, however long a list is', () => {
     const cel = checked('self.tags.all(x, x != "z")');
-    const self = { tags: Array(1_000).fill('a') };
-    expect(evaluateCel(cel, { self })).toBe(true);
-    expect(evaluateCel(cel, { self }, () => ++asked < 50)).toBe(undefined);
-    expect(asked).toBeLessThan(2_100);
+    expect(evaluateCel(cel, { self: { tags: Array(1_000).fill('a') } })).toBe(true);
+    expect(evaluateCel(cel, { self: { tags: Array(100_000).fill('a') } })).toBe(undefined);
   });
 
   it('says twenty problems and no more', () => {
