@@ -30,10 +30,11 @@ export interface Started {
   readonly exitCode: Promise<number | null>;
 }
 
-/** Starts the program in a folder, in a session of its own. */
+/** Starts the program in a folder, in a session of its own. Its tests ask as often as they like. */
 export function startProgram(cwd: string, args: readonly string[]): Started {
   const child = spawn(process.execPath, [program, ...args], {
     cwd,
+    env: { ...process.env, VELOCITY_RATE_LIMIT: 'off' },
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

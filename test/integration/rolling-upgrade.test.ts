@@ -62,6 +62,8 @@ describe.each([
       VELOCITY_TEMPORAL_ADDRESS: temporal.address,
       VELOCITY_CURSOR_SECRET: 'the same for every replica, as it is in production',
       VELOCITY_PORT: '0',
+      // The traffic is of one actor, as fast as it is answered.
+      VELOCITY_RATE_LIMIT: 'off',
     };
   }
 
