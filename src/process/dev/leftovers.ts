@@ -20,10 +20,9 @@ const stopPostgres: readonly StopStep[] = [
   { signal: 'SIGKILL', waitMs: 5_000 },
 ];
 
+/** Its command line may be another by now: one that is started through `nice` becomes what that runs. */
 interface RecordedChild {
   readonly identity: ProcessIdentity;
-  /** A part of the command line: a process without it is not the one that was recorded. */
-  readonly commandPart: string;
 }
 
 type RecordedChildren = Partial<Record<ChildName, RecordedChild>>;
@@ -39,8 +38,7 @@ export function openChildRecord(folder: StateFolder): ChildRecord {
   let lastWrite: Promise<void> = Promise.resolve();
   return {
     set: async (name, identity) => {
-      const commandPart = (await commandLineOf(identity.pid)).split(' ')[0] ?? '';
-      children = { ...children, [name]: { identity, commandPart } };
+      children = { ...children, [name]: { identity } };
       const snapshot = children;
       lastWrite = lastWrite.then(() => writeJsonFile(folder.children, snapshot));
       await lastWrite;
@@ -57,7 +55,6 @@ export async function stopLeftovers(folder: StateFolder): Promise<ChildName[]> {
     const child =
       recorded[name] ?? (name === 'postgres' ? await findPostmaster(folder) : undefined);
     if (child === undefined || !(await isRunning(child.identity))) continue;
-    if (!(await commandLineOf(child.identity.pid)).includes(child.commandPart)) continue;
     const steps = name === 'postgres' ? stopPostgres : terminateThenKill;
     if (!(await stopProcess(child.identity, steps))) {
       throw new Error(`${name} of an earlier run (pid ${child.identity.pid}) does not end`);
@@ -74,9 +71,9 @@ async function findPostmaster(folder: StateFolder): Promise<RecordedChild | unde
   const pid = await readPostmasterPid(folder);
   const identity = pid === undefined ? undefined : await findProcess(pid);
   if (identity === undefined) return undefined;
-  const commandPart = `-D ${await findDataFolder(folder)}`;
-  const isOurs = (await commandLineOf(identity.pid)).includes(commandPart);
-  return isOurs ? { identity, commandPart } : undefined;
+  const folderOption = `-D ${await findDataFolder(folder)}`;
+  const isOurs = (await commandLineOf(identity.pid)).includes(folderOption);
+  return isOurs ? { identity } : undefined;
 }
 
 /**
