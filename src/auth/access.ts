@@ -17,6 +17,7 @@ import { maskFor, masksFor, tellsByWriting } from './field-masks.ts';
 import { fittingAttributes, valuesOf } from './fitting-attributes.ts';
 import { covers, heldRoles } from './held-roles.ts';
 import { acceptsIdentity } from './strategy-choice.ts';
+import { excludingAttributes, narrowAttributes, permitsField } from './key-limits.ts';
 
 /** What a caller may do with one schema, for one operation: layers 1, 4, 5 and 6, decided once. */
 export interface Access {
@@ -253,14 +254,14 @@ function grantsOf(
   const narrowing = keyScopes
     ?.map((scope) => scope.attributes)
     .filter((attributes) => attributes !== undefined);
+  const excluding = excludingAttributes(schema);
   const narrowings = narrowing === undefined || narrowing.length === 0 ? [{}] : narrowing;
   const grants: Grant[] = [];
   const add = (role: string, attributes: Grant['attributes']): void => {
+    // First: of values that together show nothing a key would leave some that do.
+    const fitting = fittingAttributes(schema, role, attributes);
     for (const narrow of narrowings)
-      grants.push({
-        role,
-        attributes: fittingAttributes(schema, role, narrowed(attributes, narrow)),
-      });
+      grants.push({ role, attributes: narrowAttributes(fitting, narrow, excluding) });
   };
   // The default role comes with a binding in the domain: a token is for the whole organisation.
   for (const role of identity.roles) {
@@ -286,19 +287,6 @@ function grantsOf(
   return grants;
 }
 
-function narrowed(
-  attributes: Readonly<Record<string, unknown>>,
-  narrow: Readonly<Record<string, unknown>>,
-): Record<string, unknown> {
-  const result: Record<string, unknown> = { ...attributes };
-  for (const [name, limit] of Object.entries(narrow)) {
-    const given = valuesOf(attributes[name]);
-    const allowed = valuesOf(limit).map(String);
-    result[name] = given.filter((value) => allowed.includes(String(value)));
-  }
-  return result;
-}
-
 function mayRead(
   field: CompiledField,
   roles: ReadonlySet<string>,
@@ -307,11 +295,7 @@ function mayRead(
 ): boolean {
   if (!holdsAny(field.readRoles, roles, schema)) return false;
   // A key that lists its readable fields still sees the columns that every record has.
-  return (
-    field.system ||
-    scopes === undefined ||
-    scopes.some((s) => s.fields?.read === undefined || s.fields.read.includes(field.name))
-  );
+  return field.system || permitsField(scopes, 'read', field.name);
 }
 
 function mayWrite(
@@ -323,10 +307,7 @@ function mayWrite(
   if (!holdsAny(field.writeRoles, roles, schema)) return false;
   // What one may not see one may not write: an answer would otherwise tell what was there.
   if (!mayRead(field, roles, schema, scopes)) return false;
-  return (
-    scopes === undefined ||
-    scopes.some((s) => s.fields?.write === undefined || s.fields.write.includes(field.name))
-  );
+  return permitsField(scopes, 'write', field.name);
 }
 
 /** One row filter that narrows the caller: which of the schema's, and with whose values. */

@@ -24,6 +24,7 @@ export function heldRoles(
 
 export function covers(scope: KeyScope, schema: CompiledSchema, operation: Operation): boolean {
   return (
+    (scope.namespace === undefined || scope.namespace === schema.namespace) &&
     (scope.schema === '*' || scope.schema === schema.name) &&
     (scope.version === undefined || scope.version === schema.version) &&
     (scope.operations === undefined ||

@@ -31,6 +31,8 @@ export interface Credential {
 }
 
 export interface KeyScope {
+  /** Of the domain that the key belongs to: its scopes are for the schemas there. */
+  readonly namespace?: string;
   readonly schema: string;
   readonly version?: string;
   readonly operations?: readonly string[];

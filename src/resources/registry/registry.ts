@@ -231,7 +231,10 @@ function buildSnapshot(
           actor: row.actor,
           actorType: row.actorType,
           roles: row.roles,
-          scopes: row.scopes as KeyScope[],
+          scopes: row.scopes.map((scope) => ({
+            ...(scope as KeyScope),
+            namespace: row.namespace,
+          })),
           ipAllowlist: row.ipAllowlist,
           expiresAt: instant(row.expiresAt),
           revokedAt: instant(row.revokedAt),

@@ -34,6 +34,8 @@ export function holds(condition: Condition, row: Values): boolean {
 interface Grant {
   readonly role: string;
   readonly attributes: Attributes;
+  /** What the binding gives, before a key limits it. */
+  readonly given: Attributes;
 }
 
 /** What a caller may do with the schema by one operation. */
@@ -75,7 +77,7 @@ export function rightsTo(world: World, caller: Caller, operation: Operation): Ri
       if (!allows(world, role, operation)) continue;
       for (const attributes of given) {
         for (const limited of limitedBy(world, attributes, scopes)) {
-          grants.push({ role, attributes: limited });
+          grants.push({ role, attributes: limited, given: attributes });
         }
       }
     }
@@ -175,15 +177,15 @@ function attributeOf({ value }: Filter): string | undefined {
 }
 
 /** What is no value of a field that the role's filters compare it with counts as absent. */
-function usable(world: World, { role, attributes }: Grant, attribute: string): unknown[] {
-  const values = asList(attributes[attribute]);
+function usable(world: World, grant: Grant, attribute: string): unknown[] {
+  const { role, attributes, given } = grant;
   const filters = (world.spec.access.rowFilter ?? []).filter(
     (one) => one.role === role && attributeOf(one.filter) === attribute,
   );
   const fitting = filters.every(({ filter }) =>
-    values.every((value) => fits(fieldOf(world.spec, filter.field), value)),
+    asList(given[attribute]).every((value) => fits(fieldOf(world.spec, filter.field), value)),
   );
-  return fitting ? values : [];
+  return fitting ? asList(attributes[attribute]) : [];
 }
 
 function fits(field: Field | undefined, value: unknown): boolean {
