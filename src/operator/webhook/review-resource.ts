@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Resource } from '../../contract/kinds.ts';
 import type { Problem } from '../../errors.ts';
 import { admit } from '../../resources/admission/admit.ts';
+import { grantorOf } from '../../resources/admission/granted-by.ts';
 import { falseStamps } from '../../resources/admission/stamps.ts';
 import type { AdmissionView } from '../../resources/admission/view.ts';
 import { validateManifest } from '../../resources/manifest-validator.ts';
@@ -32,7 +33,7 @@ export async function reviewResource(
 ): Promise<AdmissionResponse> {
   const { uid, object, oldObject } = request;
   if (object === null) return { uid, allowed: true };
-  const problems = stampProblems(request, deps);
+  const problems = [...stampProblems(request, deps), ...grantorProblems(request, deps)];
   const warnings: string[] = [];
   if (oldObject === null || !isDeepStrictEqual(object.spec, oldObject.spec)) {
     const judged = await judge(object, deps);
@@ -65,6 +66,22 @@ function stampProblems(request: AdmissionRequest, deps: ReviewDeps): Problem[] {
     message: `${annotation} does not name who sent this (${caller}).`,
     hint: 'Leave it out: it is filled in by the webhook stamp.velocity.sh.',
   }));
+}
+
+function grantorProblems(request: AdmissionRequest, deps: ReviewDeps): Problem[] {
+  const { object, oldObject, userInfo } = request;
+  const caller = userInfo.username ?? '';
+  if (object?.kind !== 'RoleBinding' || deps.speaksForOthers(caller)) return [];
+  const { grantedBy } = (object.spec ?? {}) as { readonly grantedBy?: unknown };
+  if (grantedBy === grantorOf({ before: oldObject ?? undefined, after: object, caller })) return [];
+  return [
+    {
+      pointer: '/spec/grantedBy',
+      rule: 'stamp',
+      message: `grantedBy does not name who granted it (${caller} sent this).`,
+      hint: 'Leave it out: it is filled in by the webhook stamp.velocity.sh.',
+    },
+  ];
 }
 
 function refusal(request: AdmissionRequest, problems: readonly Problem[]): AdmissionResponse {

@@ -6,7 +6,7 @@ import {
   authStrategyDurations,
   authStrategySupport,
 } from './auth-strategies.ts';
-import { domainRoles, keyAddresses, namedSchemas, reservedRoles } from './bindings.ts';
+import { domainRoles, keyAddresses, namedSchemas, reservedRoles, selfGrants } from './bindings.ts';
 import { storableValues } from './characters.ts';
 import { schemaExpressions } from './expressions.ts';
 import { fieldConstraints } from './field-constraints.ts';
@@ -87,7 +87,7 @@ const rules: { readonly [K in Kind]: readonly Rule<ResourceOf<K>>[] } = {
     oidcSettings,
     authStrategySupport,
   ],
-  RoleBinding: [namedSchemas],
+  RoleBinding: [namedSchemas, selfGrants],
   ApiKey: [namedSchemas, keyAddresses],
   ArchivePolicy: [archiveRetention, storedOnly],
   PurgeRequest: [storedOnly],

@@ -44,6 +44,14 @@ export function* domainRoles({ spec }: Domain): Iterable<Finding> {
   yield refuse(at('spec', 'access', 'defaultRole'), 'domain-roles', message, hint);
 }
 
+/** `grantedBy` is the platform's own word, so this holds however the binding was written. */
+export function* selfGrants({ spec }: RoleBinding): Iterable<Finding> {
+  if (spec.grantedBy !== spec.actorId) return;
+  const message = `"${spec.actorId}" would grant roles to themselves.`;
+  const hint = 'Ask another administrator for the binding.';
+  yield refuse(at('spec', 'actorId'), 'self-grant', message, hint);
+}
+
 /** A scope that names an unknown schema grants nothing until that schema exists. */
 export function* namedSchemas(
   { kind, metadata, spec }: RoleBinding | ApiKey,

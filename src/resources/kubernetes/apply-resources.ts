@@ -6,6 +6,7 @@ import {
   finalizer,
   requestedByAnnotation,
 } from '../../contract/names.ts';
+import { withGrantor } from '../admission/granted-by.ts';
 import { formatStamp } from '../admission/stamps.ts';
 import { createAdmissionView } from '../admission/view.ts';
 import { deletionWarning, finalizersOf, keyOf, refuseStale } from '../apply-rules.ts';
@@ -74,11 +75,12 @@ export async function applyResources(
   options: ApplyOptions & { readonly proceed: () => void },
 ): Promise<ApplyResult[]> {
   const { client } = deps;
-  const candidates = validateManifestSet(manifests);
-  const namespaces = await findNamespaces(client, candidates);
-  const wanted = await eachBounded(candidates, concurrency, (candidate) =>
+  const given = validateManifestSet(manifests);
+  const namespaces = await findNamespaces(client, given);
+  const wanted = await eachBounded(given, concurrency, (candidate) =>
     findStored(client, candidate, { ...options, namespaces }),
   );
+  const candidates = wanted.map(({ candidate }) => candidate);
   const stored = wanted.flatMap(({ before }) => before ?? []);
   const { reachable } = deps;
   const contents = { ...(await loadViewContents({ ...deps, candidates, stored })), reachable };
@@ -120,7 +122,8 @@ async function findStored(
     : undefined;
   const before = stored && toResource(candidate.kind, stored);
   refuseStale(candidate, before, options);
-  return { candidate, stored, before, namespaceThere };
+  const granted = withGrantor(candidate, before, options.actor);
+  return { candidate: granted, stored, before, namespaceThere };
 }
 
 /** What the API server says to each, without keeping it. Throws with everything that it refuses. */

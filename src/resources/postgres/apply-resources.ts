@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Resource } from '../../contract/kinds.ts';
 import type { Transaction } from '../../store/pool.ts';
+import { withGrantor } from '../admission/granted-by.ts';
 import type { AdmissionView } from '../admission/view.ts';
 import { createAdmissionView } from '../admission/view.ts';
 import {
@@ -25,9 +26,10 @@ export async function applyResources(
   manifests: readonly unknown[],
   options: ApplyOptions & { readonly reachable: ReachableHosts },
 ): Promise<ApplyResult[]> {
-  const candidates = validateManifestSet(manifests);
+  const given = validateManifestSet(manifests);
   await lockApply(tx, options.actor);
-  const stored = byKey(await lockResources(tx, candidates.map(keyOf)));
+  const stored = byKey(await lockResources(tx, given.map(keyOf)));
+  const candidates = given.map((one) => withGrantor(one, stored.get(keyText(one)), options.actor));
   for (const candidate of candidates) {
     refuseStale(candidate, stored.get(keyText(candidate)), options);
   }

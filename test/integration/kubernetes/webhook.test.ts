@@ -138,6 +138,26 @@ describe('the webhook', () => {
     expect(await stamp('approved', 'approved-by')).toBe('');
   });
 
+  it('names who grants a role, whatever they say, and lets nobody grant one to themselves', async () => {
+    const binding = (spec: object) => [manifest('RoleBinding', 'granted', namespace, spec)];
+    const as = (user: string) => ['apply', '-f', '-', `--as=${user}`, '--as-group=system:masters'];
+    const grantor = () =>
+      kube(['get', 'vrb', 'granted', '-n', namespace, '-o', 'jsonpath={.spec.grantedBy}']);
+    const spec = { actorId: 'carl', roles: ['reader'] };
+    await kube(as('ann'), binding({ ...spec, grantedBy: 'eve' }));
+    expect(await grantor()).toBe('ann');
+    await kube(as('ben'), binding({ ...spec, grantedBy: 'eve' }));
+    expect(await grantor()).toBe('ann');
+    await kube(as('ben'), binding({ ...spec, roles: ['reader', 'writer'] }));
+    expect(await grantor()).toBe('ben');
+    const own = await refusal(kube(as('carl'), binding({ ...spec, roles: ['admin'] })));
+    expect(own).toContain('spec.actorId: "carl" would grant roles to themselves.');
+    const server = ['apply', '--server-side', '--force-conflicts', '-f', '-'];
+    const spoken = [...server, `--as=${api}`, '--as-group=system:masters'];
+    await kube(spoken, binding({ ...spec, grantedBy: 'olga' }));
+    expect(await grantor()).toBe('olga');
+  });
+
   it('refuses a false stamp where no webhook has made it true', async () => {
     const path = '/webhooks/0/matchConditions/0/expression';
     const patch = JSON.stringify([{ op: 'replace', path, value: 'false' }]);
