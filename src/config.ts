@@ -46,6 +46,8 @@ export interface Config {
    * and by plain HTTP where a name or an address stands here itself.
    */
   readonly outboundAllow: readonly string[];
+  /** Networks whose X-Forwarded-For is believed, in CIDR form. */
+  readonly trustedProxies: readonly string[];
   /** For development: strategies of type none let callers in without credentials. */
   readonly allowNone: boolean;
   /** Of the operator in a cluster; undefined: it judges nothing. */
@@ -144,6 +146,9 @@ export function readConfig(env: Environment = environment()): Config {
       : [],
     outboundAllow: readOutboundAllow(env, problems),
     allowNone: read('VELOCITY_AUTH_ALLOW_NONE', 'off', oneOf(['on', 'off'])) === 'on',
+    trustedProxies: env['VELOCITY_TRUSTED_PROXIES']
+      ? (read('VELOCITY_TRUSTED_PROXIES', undefined, listOf(parseProxy)) ?? [])
+      : [],
     webhook: readWebhook(env, problems),
     redisUrl: env['VELOCITY_REDIS_URL']
       ? read('VELOCITY_REDIS_URL', undefined, parseRedisUrl)
@@ -296,13 +301,18 @@ function parseHost(text: string): string {
 }
 
 function parseOutbound(text: string): string {
-  const [address = '', bits = '', ...rest] = text.split('/');
-  const family = isIP(address);
-  const isNetwork = rest.length === 0 && family !== 0 && /^\d{1,3}$/.test(bits);
-  if (isNetwork && Number(bits) <= (family === 4 ? 32 : 128)) return text;
+  if (isNetwork(text)) return text;
   if (text.includes('/')) throw new Error(`is ${JSON.stringify(text)}; wants ADDRESS/BITS`);
   parseHost(text.replace(/^\*\./, ''));
   return text;
+}
+
+/** ADDRESS/BITS. */
+function isNetwork(text: string): boolean {
+  const [address = '', bits = '', ...rest] = text.split('/');
+  const family = isIP(address);
+  if (rest.length > 0 || family === 0 || !/^\d{1,3}$/.test(bits)) return false;
+  return Number(bits) <= (family === 4 ? 32 : 128);
 }
 
 function parseName(text: string): string {
@@ -329,6 +339,13 @@ function parseServe(text: string): ServeConfig {
     );
   }
   return { organisation, application, ...(domain !== undefined && { domain }) };
+}
+
+/** One that holds everybody would let everybody forge. */
+function parseProxy(text: string): string {
+  if (/\/0+$/.test(text)) throw new Error(`is ${JSON.stringify(text)}, which is everybody`);
+  if (isIP(text) !== 0 || isNetwork(text)) return text;
+  throw new Error(`is ${JSON.stringify(text)}; wants addresses or networks: 10.0.0.0/8`);
 }
 
 /** Never repeats the text. */

@@ -1,5 +1,7 @@
 import type { Denial } from '../audit/record-denial.ts';
 import type { Authenticator } from '../auth/authenticate.ts';
+import type { FailedAttempts } from '../auth/failed-attempts.ts';
+import type { KeyUse } from '../auth/key-use.ts';
 import type { Revocations } from '../auth/revocations.ts';
 import type { Sessions } from '../auth/sessions.ts';
 import type { Observer } from '../observe.ts';
@@ -20,6 +22,12 @@ export interface AppDeps {
   readonly authenticator: Authenticator;
   /** Absent: nobody signs in here; there is no key to seal their tokens with. */
   readonly sessions?: Sessions | undefined;
+  /** Absent: whoever fails is not slowed. */
+  readonly failedAttempts?: FailedAttempts;
+  /** Absent: nobody writes down when keys were used. */
+  readonly keyUse?: Pick<KeyUse, 'note'>;
+  /** Networks whose X-Forwarded-For is believed; absent: nobody's. */
+  readonly trustedProxies?: readonly string[];
   readonly resources: ResourceStore;
   readonly pool: Pool;
   /** Absent: this installation keeps no secrets. */

@@ -24,11 +24,14 @@ import { addReconcileRoute } from './routes/reconcile-schema.ts';
 import { addRecordHistoryRoute } from './routes/record-history.ts';
 import { addRecordRoutes } from './routes/records.ts';
 import { addRevocationRoutes } from './routes/revocations.ts';
+import { addRoleRoute } from './routes/roles.ts';
+import { addRotateApiKeyRoute } from './routes/rotate-api-key.ts';
 import { addSchemaDriftRoutes } from './routes/schema-drift.ts';
 import { addSchemaPlanRoutes } from './routes/schema-plans.ts';
 import { addSchemaVersionRoutes } from './routes/schema-versions.ts';
 import { addSecretRoutes } from './routes/secrets.ts';
 import { addWorkflowRoute } from './routes/workflows.ts';
+import { trustProxies } from './trusted-proxies.ts';
 
 /** A client that sends nothing for this long is cut off; the longest upload is 16 MiB. */
 const requestTimeoutMs = 60_000;
@@ -41,6 +44,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
     logger: false,
     bodyLimit: bodyBytesMax,
     requestTimeout: requestTimeoutMs,
+    trustProxy: trustProxies(deps.trustedProxies),
     routerOptions: { maxParamLength: paramLengthMax },
     genReqId: (request) => requestIdOf(request, deps.newId),
     // While draining, whatever still arrives on an open connection is served, never turned away.
@@ -71,6 +75,8 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   addObjectRoutes(app, deps);
   addApiKeyRoutes(app, deps);
   addRevocationRoutes(app, deps);
+  addRotateApiKeyRoute(app, deps);
+  addRoleRoute(app, deps);
   addSecretRoutes(app, deps);
   addSchemaPlanRoutes(app, deps);
   addSchemaDriftRoutes(app, deps);

@@ -16,8 +16,8 @@ import type { Note } from './access-note.ts';
 import { maskFor, masksFor, tellsByWriting } from './field-masks.ts';
 import { fittingAttributes, valuesOf } from './fitting-attributes.ts';
 import { covers, heldRoles } from './held-roles.ts';
-import { acceptsIdentity } from './strategy-choice.ts';
 import { excludingAttributes, narrowAttributes, permitsField } from './key-limits.ts';
+import { acceptsIdentity } from './strategy-choice.ts';
 
 /** What a caller may do with one schema, for one operation: layers 1, 4, 5 and 6, decided once. */
 export interface Access {

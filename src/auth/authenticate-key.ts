@@ -1,4 +1,3 @@
-import { BlockList, isIP } from 'node:net';
 import type { Identity } from '../contract/identity.ts';
 import { platformAdminRole } from '../contract/names.ts';
 import { VelocityError } from '../errors.ts';
@@ -6,6 +5,7 @@ import type { KeyEntry, RegistrySnapshot } from '../resources/registry/snapshot.
 import { hashApiKey, verifyApiKeyFormat } from './api-key.ts';
 import type { Credentials } from './credentials.ts';
 import { bearerOf, challenge, invalidCredentials, isToken } from './credentials.ts';
+import { openNetworks } from './networks.ts';
 import type { AuthenticationContext } from './strategy-function.ts';
 import { notApplicable } from './strategy-function.ts';
 
@@ -35,7 +35,10 @@ export function authenticateKey(
     throw new VelocityError('AUTH_REVOKED', 'The API key was revoked.', { headers: challenge });
   }
   if (entry.expiresAt !== undefined && entry.expiresAt <= nowMs) {
-    throw new VelocityError('AUTH_EXPIRED', 'The API key has expired.', { headers: challenge });
+    const message = entry.replaced
+      ? 'The API key was rotated, and the time for both has ended.'
+      : 'The API key has expired.';
+    throw new VelocityError('AUTH_EXPIRED', message, { headers: challenge });
   }
   if (!isAllowedAddress(entry, credentials.remoteAddress)) {
     throw invalid('The API key may not be used from this address.');
@@ -56,6 +59,12 @@ function provenKeys(snapshot: RegistrySnapshot): Set<string> {
     provenOf.set(snapshot, proven);
   }
   return proven;
+}
+
+/** What `credential.id` says of the key that is presented; undefined: none is. */
+export function keyIdOf(credentials: Credentials): string | undefined {
+  const text = credentials.apiKey ?? bearerOf(credentials);
+  return text === undefined ? undefined : hashApiKey(text).toString('hex');
 }
 
 /** A key says who calls; what they may do is for their bindings to say. */
@@ -86,27 +95,15 @@ function invalid(message: string): VelocityError {
   );
 }
 
-const blockLists = new WeakMap<readonly string[], BlockList>();
+const allowLists = new WeakMap<readonly string[], (address: string) => boolean>();
 
-function isAllowedAddress(entry: KeyEntry, address: string): boolean {
-  if (entry.ipAllowlist.length === 0) return true;
-  const plain = address.replace(/^::ffff:(?=\d+\.)/, '');
-  const family = isIP(plain);
-  if (family === 0) return false;
-  return allowList(entry.ipAllowlist).check(plain, family === 6 ? 'ipv6' : 'ipv4');
-}
-
-/** Built once for each entry of a snapshot, and forgotten with it. */
-function allowList(networks: readonly string[]): BlockList {
-  const known = blockLists.get(networks);
-  if (known !== undefined) return known;
-  const list = new BlockList();
-  for (const network of networks) {
-    const [address = '', bits] = network.split('/');
-    const type = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-    if (bits === undefined) list.addAddress(address, type);
-    else list.addSubnet(address, Number(bits), type);
+function isAllowedAddress({ ipAllowlist }: KeyEntry, address: string): boolean {
+  if (ipAllowlist.length === 0) return true;
+  // Built once for each entry of a snapshot, and forgotten with it.
+  let isAllowed = allowLists.get(ipAllowlist);
+  if (isAllowed === undefined) {
+    isAllowed = openNetworks(ipAllowlist);
+    allowLists.set(ipAllowlist, isAllowed);
   }
-  blockLists.set(networks, list);
-  return list;
+  return isAllowed(address);
 }

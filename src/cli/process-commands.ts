@@ -18,7 +18,8 @@ const settingsOfApi = `${settings}
   VELOCITY_CURSOR_SECRET       signs cursors; the same for every replica
   VELOCITY_REDIS_URL           shared by replicas: revocations and rate limits
   VELOCITY_RATE_LIMIT          requests a minute of each actor, 1000, or off
-  VELOCITY_SEARCH_RATE_LIMIT   searches among them, 100, or off`;
+  VELOCITY_SEARCH_RATE_LIMIT   searches among them, 100, or off
+  VELOCITY_TRUSTED_PROXIES     networks whose X-Forwarded-For is believed: 10.0.0.0/8 (none)`;
 
 const settingsBehind = `${settings}
   VELOCITY_YIELD               to requests on the same machine: nice, or idle (nice)`;

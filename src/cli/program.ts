@@ -18,10 +18,12 @@ import { queryCommand } from './commands/query.ts';
 import { reconcileCommand } from './commands/reconcile.ts';
 import { recordCommand } from './commands/record.ts';
 import { revokeCommand } from './commands/revoke.ts';
+import { roleCommand } from './commands/role.ts';
 import { schemaCommand } from './commands/schema.ts';
 import { secretCommand } from './commands/secret.ts';
 import { statusCommand } from './commands/status.ts';
 import { versionCommand } from './commands/version.ts';
+import { whoamiCommand } from './commands/whoami.ts';
 import { example } from './help.ts';
 import { outputFormats } from './output.ts';
 import { processCommands } from './process-commands.ts';
@@ -82,10 +84,12 @@ export function buildProgram(cli: Cli): Command {
   add(workWithRecords, queryCommand(cli), recordCommand(cli), loadCommand(cli));
   add(
     control,
-    apiKeyCommand(cli),
+    whoamiCommand(cli),
     authCommand(cli),
+    roleCommand(cli),
     grantCommand(cli),
     revokeCommand(cli),
+    apiKeyCommand(cli),
     secretCommand(cli),
     accessCommand(cli),
     explainCommand(cli),

@@ -4,7 +4,7 @@ import { age, cell } from './output.ts';
 import type { ResourceView } from './resources-api.ts';
 import { messageOf, phaseOf } from './resources-api.ts';
 
-type Column = readonly [title: string, value: (resource: ResourceView) => unknown];
+type Column = readonly [title: string, value: (resource: ResourceView, nowMs: number) => unknown];
 
 /** What tells resources of one kind apart, beside what every kind shows. */
 const columnsOfKind: Partial<Record<Kind, readonly Column[]>> = {
@@ -18,12 +18,14 @@ const columnsOfKind: Partial<Record<Kind, readonly Column[]>> = {
   RoleBinding: [
     ['ACTOR', ({ spec }) => spec['actorId']],
     ['ROLES', ({ spec }) => (Array.isArray(spec['roles']) ? spec['roles'].join(',') : undefined)],
-    ['EXPIRES', ({ spec }) => spec['expiresAt'] ?? 'never'],
+    ['EXPIRES', ({ spec }, nowMs) => expiry(spec['expiresAt'], nowMs)],
   ],
   ApiKey: [
     ['ACTOR', ({ spec }) => spec['actor']],
-    ['EXPIRES', ({ spec }) => spec['expiry'] ?? 'never'],
+    ['EXPIRES', ({ spec }, nowMs) => expiry(spec['expiry'], nowMs)],
     ['REVOKED', ({ status }) => status?.['revokedAt']],
+    // Written down once a minute; a dash says that it was never used.
+    ['USED', ({ status }, nowMs) => age(status?.['lastUsedAt'], nowMs)],
   ],
   AuthStrategy: [['TYPE', ({ spec }) => spec['type']]],
 };
@@ -39,11 +41,17 @@ export function tableOfResources(
     rows: resources.map((resource) => [
       resource.metadata.namespace,
       resource.metadata.name,
-      ...own.map(([, value]) => cell(value(resource))),
+      ...own.map(([, value]) => cell(value(resource, nowMs))),
       phaseOf(resource),
       age(resource.metadata.creationTimestamp, nowMs),
       cell(messageOf(resource)),
     ]),
     empty: `there is no ${kind}`,
   };
+}
+
+/** What has ended by itself says so: its phase is still Ready. */
+function expiry(time: unknown, nowMs: number): string {
+  if (typeof time !== 'string') return 'never';
+  return Date.parse(time) <= nowMs ? `${time} (ended)` : time;
 }

@@ -169,6 +169,10 @@ export interface ApiKeyStatus {
   keyHash?: string;
   /** When the key was revoked. RFC 3339. */
   revokedAt?: string;
+  /** When the key was used last, to the minute; the API fills it in as it answers. RFC 3339. */
+  lastUsedAt?: string;
+  /** Texts that a rotation replaced and that still count; the API fills them in as it answers. */
+  previous?: PreviousKey[];
 }
 /** One observation of the state, in the form of metav1.Condition. */
 export interface Condition {
@@ -191,6 +195,13 @@ export interface SecretKeyRef {
   name: string;
   /** Key within the secret. */
   key: string;
+}
+/** A text that a rotation replaced. */
+export interface PreviousKey {
+  /** When it ends. RFC 3339. */
+  validUntil: string;
+  /** When it was used last, to the minute. RFC 3339. */
+  lastUsedAt?: string;
 }
 /** A product of an organisation; groups domains. Lives in the namespace of its organisation. */
 export interface Application {
@@ -724,7 +735,7 @@ export interface RoleBindingSpec {
   scopes?: RoleScope[];
   /** When the grant ends. RFC 3339. */
   expiresAt?: string;
-  /** Who granted it. */
+  /** Who granted it. Filled by the platform, whatever is written here. */
   grantedBy?: string;
 }
 /** Where granted roles count. */

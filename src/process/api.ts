@@ -9,8 +9,10 @@ import { recordDenial } from '../audit/record-denial.ts';
 import { createAuthenticator } from '../auth/authenticate.ts';
 import { authenticateNobody } from '../auth/authenticate-nobody.ts';
 import { acceptSessionsAndTokens } from '../auth/authenticate-oidc.ts';
+import { createFailedAttempts } from '../auth/failed-attempts.ts';
 import { createTokenFunction } from '../auth/jwt/authenticate-token.ts';
 import { createKeySets } from '../auth/jwt/key-sets.ts';
+import { openKeyUse } from '../auth/key-use.ts';
 import { requireUnrevoked } from '../auth/require-unrevoked.ts';
 import type { Config } from '../config.ts';
 import { ConfigError, readConfig } from '../config.ts';
@@ -128,6 +130,8 @@ async function serveApi({ config, observer, signal }: ApiOptions): Promise<void>
 
   const onError = (cause: unknown) => observe({ type: 'store.failed', cause });
   const quotas = openRecordQuotas({ pool, now: Date.now, onError });
+  const keyUse = openKeyUse({ pool, now: Date.now, onError });
+  scope.defer(() => keyUse.close());
   const drain: DrainState = { phase: 'serving' };
   const app = buildApp({
     records: { pipeline, pool, newId, cursorSecret: config.cursorSecret, now: Date.now, quotas },
@@ -146,6 +150,9 @@ async function serveApi({ config, observer, signal }: ApiOptions): Promise<void>
     revocations: shared.revocations,
     limits: shared.limits,
     sessions,
+    failedAttempts: createFailedAttempts({ now: () => performance.now() }),
+    keyUse,
+    trustedProxies: config.trustedProxies,
     resources,
     secrets,
     pool,

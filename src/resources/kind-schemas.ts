@@ -143,6 +143,15 @@ export const kindSchemas = {
         key: { type: 'string', minLength: 1, maxLength: 253 },
       },
     },
+    PreviousKey: {
+      type: 'object',
+      required: ['validUntil'],
+      additionalProperties: false,
+      properties: {
+        validUntil: { type: 'string', maxLength: 64, format: 'date-time' },
+        lastUsedAt: { type: 'string', maxLength: 64, format: 'date-time' },
+      },
+    },
     ApiKeyStatus: {
       type: 'object',
       additionalProperties: false,
@@ -158,6 +167,8 @@ export const kindSchemas = {
         secretRef: { $ref: '#/$defs/SecretKeyRef' },
         keyHash: { type: 'string', maxLength: 64 },
         revokedAt: { type: 'string', maxLength: 64, format: 'date-time' },
+        lastUsedAt: { type: 'string', maxLength: 64, format: 'date-time' },
+        previous: { type: 'array', maxItems: 8, items: { $ref: '#/$defs/PreviousKey' } },
       },
     },
     ApiKey: {

@@ -5,6 +5,7 @@ import { provisionApiKey } from '../../src/activities/access-activities.ts';
 import { provisionAuthStrategy } from '../../src/activities/auth-strategy-activities.ts';
 import type { ActivityDeps } from '../../src/activities/deps.ts';
 import { buildApp } from '../../src/api/app.ts';
+import { hashApiKey } from '../../src/auth/api-key.ts';
 import type { ApiKey } from '../../src/contract/kinds.ts';
 import type { KubernetesClient } from '../../src/resources/kubernetes/client.ts';
 import { createKubernetesClient } from '../../src/resources/kubernetes/client.ts';
@@ -136,6 +137,56 @@ describe('the text of an API key', () => {
       code: 'UNIQUE_CONSTRAINT_VIOLATION',
       hint: expect.stringContaining('Secret shown'),
     });
+    await app.close();
+  });
+
+  it('follows a rotation, and the one before counts beside it', async () => {
+    const key = await declare('turned', inCluster);
+    await provisionApiKey(activitiesWith(inCluster), key);
+    const before = await keptText('turned');
+    const app = appWith(inCluster);
+    const rotate = (once: string) =>
+      app.inject({
+        ...{ method: 'POST', url: `/api/platform/api-keys/${key.namespace}/turned/rotate` },
+        headers: { authorization: `Bearer ${admin}`, 'idempotency-key': once },
+      });
+    const rotated = await rotate('one');
+    expect(rotated.statusCode, rotated.body).toBe(201);
+    const after = await keptText('turned');
+    expect((rotated.json() as { data: { key: string } }).data.key).toBe(after);
+    for (const text of [before, after]) {
+      expect((await api.call(text, { url: '/api' })).statusCode).toBe(200);
+    }
+    const { status } = (await api.deps.resources.find(key)) as ApiKey;
+    expect(status?.keyHash).toBe(hashApiKey(after).toString('hex'));
+
+    // The process ended before the Secret was written: the same request puts a text there that counts.
+    await inCluster.write({ namespace: key.namespace, name: 'turned', key: 'api-key' }, before);
+    expect((await rotate('one')).statusCode).toBe(200);
+    const mended = await keptText('turned');
+    expect([before, after]).not.toContain(mended);
+    expect((await api.call(mended, { url: '/api' })).statusCode).toBe(200);
+    expect((await rotate('one')).statusCode).toBe(200);
+    expect(await keptText('turned')).toBe(mended);
+    await app.close();
+  });
+
+  it('is shown with what was in the way when a rotation cannot keep it', async () => {
+    const key = await declare('blocked', inCluster);
+    await provisionApiKey(activitiesWith(inCluster), key);
+    const label = ['label', 'secret', 'blocked', '-n', key.namespace];
+    await kubectl(kubeconfig, [...label, 'app.kubernetes.io/managed-by-']);
+    const app = appWith(inCluster);
+    const answer = await app.inject({
+      ...{ method: 'POST', url: `/api/platform/api-keys/${key.namespace}/blocked/rotate` },
+      headers: { authorization: `Bearer ${admin}` },
+    });
+    expect(answer.json()).toMatchObject({
+      data: { key: expect.stringMatching(/^vel_/) },
+      warnings: [expect.stringContaining("is not Velocity's")],
+    });
+    const { key: text } = (answer.json() as { data: { key: string } }).data;
+    expect((await api.call(text, { url: '/api' })).statusCode).toBe(200);
     await app.close();
   });
 

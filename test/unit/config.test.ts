@@ -98,6 +98,26 @@ describe('configuration', () => {
     expect(Object.keys(problems)).toEqual(['VELOCITY_AUTH_ALLOW_NONE']);
   });
 
+  it('believes proxies that it is told of, and never everybody', () => {
+    const proxies = (text: string) => ({
+      ...{ VELOCITY_DATABASE_URL: url, VELOCITY_TRUSTED_PROXIES: text },
+    });
+    expect(readConfig({ VELOCITY_DATABASE_URL: url }).trustedProxies).toEqual([]);
+    expect(readConfig(proxies('10.0.0.0/8, 2001:db8::1')).trustedProxies).toEqual([
+      ...['10.0.0.0/8', '2001:db8::1'],
+    ]);
+    for (const wrong of [
+      '0.0.0.0/0',
+      '::/0',
+      '10.0.0.0/33',
+      '10.0.0.0/',
+      'proxy',
+      '10.0.0.0/8/8',
+    ]) {
+      expect(Object.keys(problemsOf(proxies(wrong))), wrong).toEqual(['VELOCITY_TRUSTED_PROXIES']);
+    }
+  });
+
   it('takes resources from Postgres unless a cluster is named', () => {
     const env = { VELOCITY_DATABASE_URL: url, VELOCITY_RESOURCES: 'kubernetes' };
     expect(readConfig({ VELOCITY_DATABASE_URL: url }).resources).toEqual({ store: 'postgres' });

@@ -100,7 +100,12 @@ const open: Record<string, JsonSchema> = {
 };
 
 const signIn: Record<string, JsonSchema> = {
-  '/auth/me': { get: operation('me', 'Who you are; with a session also its csrfToken') },
+  '/auth/me': {
+    get: operation(
+      'me',
+      'Who you are, with which roles, until when; with a session also its csrfToken',
+    ),
+  },
   '/auth/logout': {
     post: operation('logout', 'End the session of this browser', {
       parameters: [{ name: 'X-CSRF-Token', in: 'header', schema: text }],
@@ -178,6 +183,26 @@ const administration: Record<string, JsonSchema> = {
         organisationParam,
       ],
       responses: { 204: { description: 'Restored.' } },
+    }),
+  },
+  '/api/platform/api-keys/{namespace}/{name}/rotate': {
+    post: operation(
+      'rotateApiKey',
+      'Give an API key a new text; the one before counts for a while',
+      {
+        parameters: [path('namespace'), path('name')],
+        requestBody: optionalBody({
+          type: 'object',
+          properties: { overlap: text, env: text },
+          additionalProperties: false,
+        }),
+        responses: { 200: json('Rotated before.'), 201: json('The key.') },
+      },
+    ),
+  },
+  '/api/platform/roles': {
+    get: operation('listRoles', 'Roles: what they may do, and who holds them', {
+      parameters: [namespaceParam],
     }),
   },
   '/api/platform/secrets/{namespace}/{name}/{key}': {

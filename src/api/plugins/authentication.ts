@@ -5,37 +5,47 @@ import type { Identity } from '../../contract/identity.ts';
 import { assert, VelocityError } from '../../errors.ts';
 import type { RegistrySnapshot } from '../../resources/registry/snapshot.ts';
 import type { AppDeps } from '../app-deps.ts';
+import { slowAttempts } from './slowed-attempts.ts';
 
 const loopback = /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/;
 
 /** Before the body is read: who may not call gets no parser to play with. */
 export function installAuthentication(app: FastifyInstance, deps: AppDeps): void {
+  const slowed = slowAttempts(deps.failedAttempts);
   app.decorateRequest('identity', null);
   app.addHook('onRequest', (request, reply, done) => {
     const { access, operations } = request.routeOptions.config;
-    try {
-      if (access === 'loopback') requireLoopback(request);
-      else if (access !== 'public' && !request.is404) {
-        const snapshot = deps.registry.snapshot();
-        const schema = access === 'record' ? schemaAt(request, snapshot) : undefined;
-        const question = { snapshot, nowMs: deps.now(), schema, operations };
-        const credentials = credentialsOf(request, reply);
-        const found = deps.authenticator.authenticate(credentials, question);
-        if (found instanceof Promise) {
-          found
-            .then((identity) => {
-              request.identity = identity;
-              deps.sessions?.requireCsrfToken(identity, credentials);
-            })
-            .then(() => done(), done);
-          return;
-        }
-        request.identity = found;
+    if (access === 'loopback') return done(loopbackRefusal(request));
+    if (access === 'public' || request.is404) return done();
+    const snapshot = deps.registry.snapshot();
+    const schema = access === 'record' ? schemaAt(request, snapshot) : undefined;
+    const question = { snapshot, nowMs: deps.now(), schema, operations };
+    const credentials = credentialsOf(request, reply);
+    const admit = (identity: Identity): void => {
+      request.identity = identity;
+      try {
+        deps.sessions?.requireCsrfToken(identity, credentials);
+      } catch (refusal) {
+        done(refusal as Error);
+        return;
+      }
+      const { kind, id } = identity.credential;
+      if (kind === 'apikey') {
+        slowed.remember(id);
+        deps.keyUse?.note(id);
       }
       done();
-    } catch (error) {
-      done(error as Error);
+    };
+    const refuse = (refusal: unknown): void => slowed.refuse(credentials, refusal, done);
+    let found: Identity | Promise<Identity>;
+    try {
+      slowed.requirePatience(credentials);
+      found = deps.authenticator.authenticate(credentials, question);
+    } catch (refusal) {
+      return refuse(refusal);
     }
+    if (found instanceof Promise) found.then(admit, refuse);
+    else admit(found);
   });
 }
 
@@ -68,9 +78,10 @@ export function identityOf(request: FastifyRequest): Identity {
   return request.identity;
 }
 
-function requireLoopback(request: FastifyRequest): void {
-  if (loopback.test(request.ip)) return;
-  throw new VelocityError('RBAC_DENIED', 'This address answers callers on its own machine only.', {
+/** The nearest hop has to be on this machine too: what a proxy passes on is from elsewhere. */
+function loopbackRefusal({ ip, raw }: FastifyRequest): VelocityError | undefined {
+  if (loopback.test(ip) && loopback.test(raw.socket.remoteAddress ?? '')) return undefined;
+  return new VelocityError('RBAC_DENIED', 'This address answers callers on its own machine only.', {
     hint: 'Set VELOCITY_METRICS_PORT to serve metrics on a port of their own.',
   });
 }

@@ -9,6 +9,7 @@ import { forgetAttempt } from '../../auth/sign-in.ts';
 import { VelocityError } from '../../errors.ts';
 import type { RegistrySnapshot, StrategyEntry } from '../../resources/registry/snapshot.ts';
 import type { AppDeps } from '../app-deps.ts';
+import { describeCaller } from '../platform/describe-caller.ts';
 import { identityOf } from '../plugins/authentication.ts';
 import { queryOf, requireKnownParams, singleParam } from '../request-params.ts';
 import { failedSignInHtml, signInCss, signInHtml, signInScript } from '../sign-in/page.ts';
@@ -82,15 +83,13 @@ export function addAuthRoutes(app: FastifyInstance, deps: AppDeps): void {
   app.get('/auth/me', called, (request, reply) => {
     requireKnownParams(queryOf(request), noParams);
     const identity = identityOf(request);
-    const { actor, actorType, organisation, email, roles, strategy, credential } = identity;
-    const { kind, expiresAt } = credential;
     noStore(reply);
     return {
       data: {
-        ...{ actor, actorType, organisation, roles, strategy, credential: kind },
-        ...(email !== undefined && { email }),
-        ...(expiresAt !== undefined && { expiresAt: new Date(expiresAt).toISOString() }),
-        ...(kind === 'session' && { csrfToken: requireSessions(deps).csrfToken(identity) }),
+        ...describeCaller(identity, deps.registry.snapshot(), deps.now()),
+        ...(identity.credential.kind === 'session' && {
+          csrfToken: requireSessions(deps).csrfToken(identity),
+        }),
       },
       requestId: request.id,
     };

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { VelocityError } from '../../errors.ts';
 import type { ResourceKey } from '../../resources/store.ts';
 import type { AppDeps } from '../app-deps.ts';
+import { describeKeyUse } from '../platform/describe-key-use.ts';
 import { describePlans } from '../platform/describe-plans.ts';
 import { parseKind } from '../platform/parse-kind.ts';
 import { manifestAt, parseManifestSet, readManifestHead } from '../platform/parse-manifests.ts';
@@ -13,6 +14,7 @@ import {
   requireSomeAdministration,
 } from '../platform/platform-access.ts';
 import { requireFourEyesKept } from '../platform/require-four-eyes.ts';
+import { requireTakeable } from '../platform/require-takeable.ts';
 import { identityOf } from '../plugins/authentication.ts';
 import { bulkBytesMax } from '../plugins/request-body.ts';
 import { booleanParam, queryOf, requireKnownParams, singleParam } from '../request-params.ts';
@@ -45,7 +47,8 @@ export function addObjectRoutes(app: FastifyInstance, deps: AppDeps): void {
     requireAdministration(accessOf(deps, request), deps.registry.snapshot(), key.namespace);
     const resource = await deps.resources.find(key);
     if (resource === undefined) throw missing(key);
-    return answer(request, resource);
+    const [described] = await describeKeyUse(deps.pool, [resource]);
+    return answer(request, described);
   });
 
   app.put(`${root}/:kind/:namespace/:name`, { config }, async (request, reply) => {
@@ -77,6 +80,7 @@ export function addObjectRoutes(app: FastifyInstance, deps: AppDeps): void {
     requireAdministration(access, snapshot, key.namespace);
     // Whoever may not write a kind may not remove it; the spec matters to writing alone.
     requireNoEscalation(access, snapshot, { ...key, spec: {} });
+    await requireTakeable(deps.resources, access, snapshot, key);
     await requireFourEyesKept(deps.resources, access, { ...key, spec: {} }, 'delete');
     const resourceVersion = singleParam(query, 'resourceVersion');
     const resource = await deps.resources.delete(key, {
@@ -113,10 +117,11 @@ async function listResources(
   requireSomeAdministration(access);
   if (namespace !== undefined) {
     requireAdministration(access, deps.registry.snapshot(), namespace);
-    return deps.resources.list({ kind, namespace });
+    return describeKeyUse(deps.pool, await deps.resources.list({ kind, namespace }));
   }
   const all = await deps.resources.list({ kind });
-  return all.filter(({ metadata }) => access.administers(metadata.namespace));
+  const seen = all.filter(({ metadata }) => access.administers(metadata.namespace));
+  return describeKeyUse(deps.pool, seen);
 }
 
 async function applySet(
@@ -131,6 +136,7 @@ async function applySet(
     const head = readManifestHead(manifest, manifests.length > 1 ? `/items/${index}` : '');
     requireAdministration(access, snapshot, head.namespace);
     requireNoEscalation(access, snapshot, head);
+    await requireTakeable(deps.resources, access, snapshot, head);
     await requireFourEyesKept(deps.resources, access, head);
   }
   const results = await deps.resources.apply(manifests, { dryRun, actor: access.actor });

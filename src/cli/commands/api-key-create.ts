@@ -5,16 +5,16 @@ import { remark } from '../cli.ts';
 import { connect } from '../connect.ts';
 import { example } from '../help.ts';
 import { requireNamespace } from '../namespace-option.ts';
-import { collectNames } from '../option-values.ts';
+import { collect, collectNames } from '../option-values.ts';
 import { printData } from '../output.ts';
+import type { ScopeOptions } from '../scope-options.ts';
+import { scopeOf } from '../scope-options.ts';
 
-interface CreateOptions {
+interface CreateOptions extends ScopeOptions {
   readonly namespace?: string;
   readonly actor?: string;
   readonly actorType?: string;
   readonly env?: string;
-  readonly schema?: string;
-  readonly operations?: string[];
   readonly allow?: string[];
   readonly expiry?: string;
 }
@@ -38,6 +38,10 @@ export function apiKeyCreateCommand(cli: Cli): Command {
     .option('--env <name>', 'the word after vel_, by which people tell keys apart')
     .option('--schema <schema>', 'only for this schema (* for all)')
     .option('--operations <operations>', 'only these: read,create', collectNames)
+    .option('--schema-version <version>', 'only for this version of it: v2')
+    .option('--attribute <name=value>', 'only these values of an attribute (repeatable)', collect)
+    .option('--read-fields <fields>', 'reads these and no others: number,status', collectNames)
+    .option('--write-fields <fields>', 'writes these and no others: status', collectNames)
     .option('--allow <networks>', 'only from these, in CIDR form: 10.0.0.0/8', collectNames)
     .option('--expiry <time>', 'RFC 3339: 2027-01-31T00:00:00Z')
     .addHelpText(
@@ -53,8 +57,8 @@ export function apiKeyCreateCommand(cli: Cli): Command {
     )
     .action(async (name: string, options: CreateOptions, command: Command) => {
       const { api, context, output } = await connect(cli, command);
-      const { schema, operations, allow, expiry } = options;
-      const scoped = schema !== undefined || operations !== undefined;
+      const { allow, expiry } = options;
+      const scope = scopeOf(options);
       const answer = await api.send<Envelope<IssuedKey>>('POST', '/api/platform/api-keys', {
         body: {
           name,
@@ -62,7 +66,7 @@ export function apiKeyCreateCommand(cli: Cli): Command {
           ...(options.env !== undefined && { env: options.env }),
           ...(options.actor !== undefined && { actor: options.actor }),
           ...(options.actorType !== undefined && { actorType: options.actorType }),
-          ...(scoped && { scopes: [{ schema: schema ?? '*', ...(operations && { operations }) }] }),
+          ...(scope !== undefined && { scopes: [scope] }),
           ...(allow && { ipAllowlist: allow }),
           ...(expiry !== undefined && { expiry }),
         },

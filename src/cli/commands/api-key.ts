@@ -4,12 +4,14 @@ import { example } from '../help.ts';
 import { apiKeyCreateCommand } from './api-key-create.ts';
 import { apiKeyListCommand } from './api-key-list.ts';
 import { apiKeyRevokeCommand } from './api-key-revoke.ts';
+import { apiKeyRotateCommand } from './api-key-rotate.ts';
 
 export function apiKeyCommand(cli: Cli): Command {
   return new Command('api-key')
-    .description('create, list or revoke API keys')
+    .description('create, list, rotate or revoke API keys')
     .addCommand(apiKeyCreateCommand(cli))
     .addCommand(apiKeyListCommand(cli))
+    .addCommand(apiKeyRotateCommand(cli))
     .addCommand(apiKeyRevokeCommand(cli))
     .addHelpText(
       'after',

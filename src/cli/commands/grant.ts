@@ -1,23 +1,23 @@
 import { createHash } from 'node:crypto';
 import { Command } from 'commander';
 import { apiVersion } from '../../contract/names.ts';
+import { durationDays } from '../../schema/duration.ts';
 import type { Cli } from '../cli.ts';
 import { connect } from '../connect.ts';
 import { usageFailure } from '../failures.ts';
 import { example } from '../help.ts';
 import { requireNamespace } from '../namespace-option.ts';
-import { collect, collectNames, splitAssignment } from '../option-values.ts';
+import { collect, collectNames } from '../option-values.ts';
 import { printData } from '../output.ts';
 import { tableOfResources } from '../resource-table.ts';
 import { applyResources } from '../resources-api.ts';
+import type { Scope, ScopeOptions } from '../scope-options.ts';
+import { scopeOf } from '../scope-options.ts';
 import { effectTimeoutMs, waitUntilReady } from '../wait-until-ready.ts';
 
-interface GrantOptions {
+interface GrantOptions extends ScopeOptions {
   readonly namespace?: string;
   readonly expires?: string;
-  readonly schema?: string;
-  readonly operations?: string[];
-  readonly attribute?: string[];
   readonly name?: string;
 }
 
@@ -27,14 +27,18 @@ export function grantCommand(cli: Cli): Command {
     .argument('<actor>', 'the actor id of keys or tokens')
     .argument('<role...>', 'roles that schemas of the domain name')
     .option('-n, --namespace <namespace>', 'the domain: ORG-APP-DOMAIN')
-    .option('--expires <time>', 'RFC 3339: 2027-01-31T00:00:00Z')
+    .option('--expires <time>', 'when it ends: 2027-01-31T00:00:00Z, or from now on: 8h, 30d')
     .option('--schema <schema>', 'only for this schema (* for all)')
+    .option('--schema-version <version>', 'only for this version of it: v2')
     .option('--operations <operations>', 'only these: read,create', collectNames)
     .option('--attribute <name=value>', 'what row filters look at: region=EU (repeatable)', collect)
     .option('--name <name>', 'of the RoleBinding; made of actor and roles without it')
     .addHelpText(
       'after',
-      example('velocity grant alice buyer -n acme-erp-procurement --attribute region=EU'),
+      example(
+        'velocity grant alice buyer -n acme-erp-procurement --attribute region=EU',
+        'velocity grant bob controller -n acme-erp-procurement --schema order --expires 8h',
+      ),
     )
     .action(async (actor: string, roles: string[], options: GrantOptions, command: Command) => {
       const { api, context, output } = await connect(cli, command);
@@ -44,7 +48,7 @@ export function grantCommand(cli: Cli): Command {
         actorId: actor,
         roles,
         ...(scope === undefined ? {} : { scopes: [scope] }),
-        ...(options.expires === undefined ? {} : { expiresAt: expiry(options.expires) }),
+        ...(options.expires === undefined ? {} : { expiresAt: expiry(options.expires, cli.now()) }),
       };
       const name = options.name ?? bindingName(actor, roles, scope);
       const metadata = { name, namespace };
@@ -57,28 +61,17 @@ export function grantCommand(cli: Cli): Command {
     });
 }
 
-interface Scope {
-  readonly schema: string;
-  readonly operations?: readonly string[];
-  readonly attributes?: Readonly<Record<string, unknown>>;
+const msPerDay = 86_400_000;
+
+function expiry(text: string, nowMs: number): string {
+  const days = durationDays(text);
+  const time = days === undefined ? Date.parse(text) : nowMs + days * msPerDay;
+  if (time <= dateMsMax) return new Date(time).toISOString();
+  throw usageFailure(`"${text}" is not a time`, 'RFC 3339: 2027-01-31T00:00:00Z, or 8h, 30d');
 }
 
-function scopeOf({ schema, operations, attribute }: GrantOptions): Scope | undefined {
-  if (schema === undefined && operations === undefined && attribute === undefined) return undefined;
-  const attributes = (attribute ?? []).map((text) => splitAssignment(text, 'name=value'));
-  return {
-    schema: schema ?? '*',
-    ...(operations === undefined ? {} : { operations }),
-    ...(attributes.length === 0 ? {} : { attributes: Object.fromEntries(attributes) }),
-  };
-}
-
-function expiry(text: string): string {
-  const time = Date.parse(text);
-  if (Number.isNaN(time))
-    throw usageFailure(`"${text}" is not a time`, 'RFC 3339: 2027-01-31T00:00:00Z');
-  return new Date(time).toISOString();
-}
+/** RFC 3339 writes years with four digits. */
+const dateMsMax = Date.parse('9999-12-31T23:59:59Z');
 
 const nameLengthMax = 50;
 

@@ -41,6 +41,8 @@ export interface KeyEntry {
   readonly ipAllowlist: readonly string[];
   readonly expiresAt: number | undefined;
   readonly revokedAt: number | undefined;
+  /** A text that a rotation replaced: it ends before the key does. */
+  readonly replaced: boolean;
 }
 
 export interface StrategyEntry {

@@ -65,7 +65,8 @@ export function rightsTo(world: World, caller: Caller, operation: Operation): Ri
   for (const role of caller.token?.roles ?? []) {
     roles.push(role);
     if (!allows(world, role, operation)) continue;
-    grants.push({ role, attributes: caller.token?.attributes ?? {} });
+    const given = caller.token?.attributes ?? {};
+    grants.push({ role, attributes: given, given });
   }
   for (const binding of caller.bindings) {
     if (binding.standing !== 'live') continue;

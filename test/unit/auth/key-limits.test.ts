@@ -115,7 +115,14 @@ function accessWith(keyScopes: readonly KeyScope[] | undefined, asked: Asked): A
     credential: { kind: 'apikey', id: 'test' },
   };
   const entries = asked.bindings.map((one) => ({
-    ...{ namespace, organisation: 'acme', actorId: 'ann', expiresAt: undefined, ...one },
+    ...{
+      name: 'one',
+      namespace,
+      organisation: 'acme',
+      actorId: 'ann',
+      expiresAt: undefined,
+      ...one,
+    },
   }));
   const snapshot: RegistrySnapshot = {
     ...emptySnapshot,

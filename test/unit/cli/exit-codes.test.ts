@@ -121,6 +121,7 @@ describe('help', () => {
         ...['record delete', 'load', 'api-key create', 'api-key list', 'api-key revoke', 'grant'],
         ...['revoke', 'context list', 'context use', 'context set', 'context show', 'status'],
         ...['auth revoke', 'auth restore', 'auth revocations', 'version', 'completion'],
+        ...['whoami', 'role list', 'api-key rotate'],
       ]),
     );
   });

@@ -179,6 +179,43 @@ describe('grant and revoke', () => {
     });
   });
 
+  it('takes an end as a time or from now on, and a version of a schema', async () => {
+    const stored = new Map<string, StoredResource>();
+    const api = await startLocalApi(objectRoutes(createObjectsApi(stored), ['RoleBinding']));
+    const grant = (...argv: string[]) =>
+      runVelocity(['grant', 'alice', 'buyer', '-n', 'acme-erp', '--url', api.url, ...argv]);
+    const attributes = [
+      '--attribute',
+      'region=EU',
+      '--attribute',
+      'region=US',
+      '--attribute',
+      'a=b',
+    ];
+    const limits = ['--schema', 'order', '--schema-version', 'v2', '--operations', 'read'];
+    const scope = [...limits, ...attributes];
+    const startedAt = Date.now();
+    await grant('--expires', '8h', ...scope);
+    const { expiresAt, scopes } = [...stored.values()][0]!.spec;
+    expect(scopes).toEqual([
+      {
+        ...{ schema: 'order', version: 'v2', operations: ['read'] },
+        attributes: { region: ['EU', 'US'], a: 'b' },
+      },
+    ]);
+    const hours = (Date.parse(String(expiresAt)) - startedAt) / 3_600_000;
+    expect(hours).toBeGreaterThanOrEqual(8);
+    expect(hours).toBeLessThan(8.1);
+    // The same grant with another end is the same binding, renewed.
+    await grant('--expires', '2030-01-31T00:00:00Z', ...scope);
+    expect([...stored.values()].map(({ spec }) => spec['expiresAt'])).toEqual([
+      '2030-01-31T00:00:00.000Z',
+    ]);
+    for (const wrong of ['soon', '8 hours', '999999999y']) {
+      expect((await grant('--expires', wrong)).exitCode, wrong).toBe(2);
+    }
+  });
+
   it('takes one role and leaves the others; without a role takes the binding', async () => {
     const stored = new Map([
       [bindingKey('a'), binding('a', 'alice', ['reader', 'writer'])],

@@ -32,6 +32,7 @@ export interface RegistryRows {
     readonly ipAllowlist: readonly string[];
     readonly expiresAt: string | null;
     readonly revokedAt: string | null;
+    readonly replaced: boolean;
   }[];
   readonly strategies: readonly AuthStrategy[];
   /** Versions whose table is gone, but which callers may still ask for. */
@@ -148,8 +149,16 @@ const headsSql = `
         from platform.role_bindings where revoked_at is null order by namespace, name limit ${rowsMax}) as x) as bindings,
       (select coalesce(json_agg(x), '[]') from (
         select namespace, name, organisation, encode(key_hash, 'hex') as "keyHash", actor, actor_type as "actorType",
-             roles, scopes, ip_allowlist as "ipAllowlist", expires_at as "expiresAt", revoked_at as "revokedAt"
-        from platform.api_keys order by namespace, name limit ${rowsMax}) as x) as keys,
+             roles, scopes, ip_allowlist as "ipAllowlist", expires_at as "expiresAt", revoked_at as "revokedAt",
+             false as replaced
+        from platform.api_keys
+       union all
+        select k.namespace, k.name, k.organisation, encode(r.key_hash, 'hex'), k.actor, k.actor_type,
+             k.roles, k.scopes, k.ip_allowlist, least(k.expires_at, r.valid_until), k.revoked_at, true
+        from platform.rotated_api_keys r
+        join platform.api_keys k using (namespace, name)
+       where r.valid_until > clock_timestamp() - interval '7 days'
+       order by 1, 2, 4 limit ${rowsMax}) as x) as keys,
       (select coalesce(json_agg(x), '[]') from (
         select 'velocity.sh/v1' as "apiVersion", 'AuthStrategy' as kind,
              json_build_object('namespace', namespace, 'name', name) as metadata, spec
