@@ -136,6 +136,13 @@ export function maskReasons({ schema, access, sight }: Explained): RuleReason[] 
   });
 }
 
+/** Layer 2: a policy that has denied, with the sentence that its caller reads. */
+export function policyReason(schema: CompiledSchema, policy: string, message: string): RuleReason {
+  const index = (schema.spec.access.policies ?? []).findIndex(({ name }) => name === policy);
+  const place = placeIn(schema, `/spec/access/policies/${index}`);
+  return { rule: `policy ${policy}`, effect: 'deny', message, place };
+}
+
 /** Layer 3: where references lead, and whether an include may follow them. */
 export function referenceReasons(
   { schema, access, sight }: Explained,

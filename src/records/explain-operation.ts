@@ -22,9 +22,10 @@ import type { Operation } from '../contract/kinds.ts';
 import type { ErrorCode } from '../errors.ts';
 import { errorCodes, VelocityError, validationError } from '../errors.ts';
 import { planGet } from '../query/compile-get.ts';
-import { recordPolicies } from '../query/compile-policy.ts';
 import type { CompiledSchema } from '../schema/compile.ts';
 import { countRows } from './count-rows.ts';
+import type { JudgedOperation, PolicyVerdict } from './explain-policies.ts';
+import { explainPolicies, explainStanding } from './explain-policies.ts';
 import type { Parties, RowVerdict } from './explain-record.ts';
 import { explainRecord, explainRow } from './explain-record.ts';
 import { otherSchemas, requireRecordId } from './get-record.ts';
@@ -78,48 +79,56 @@ export async function explainOperation(
     return explanation();
   }
   says.rbac = { verdict: 'allow', rules };
-  if (id !== undefined) requireRecordId(schema, id);
   const explained: Explained = { schema, access: decision, sight, isSelf: asked.isSelf };
   const parties: Parties = { asker: ctx, actor: { ...ctx, identity } };
   const writes = isWrite(operation);
+  const judged: JudgedOperation = { operation, id, record, seen: undefined };
+  says.policies = sayPolicies(explainStanding(parties, explained, { ...judged, id: undefined }));
+  if (says.policies.verdict === 'deny') return explanation();
+  if (id !== undefined) requireRecordId(schema, id);
   if (record !== undefined && !(asked.isSelf && writes)) requireKnown(explained, record, writes);
   says['cross-schema'] = explainIncludes(parties, explained, asked.include);
+  if (says['cross-schema'].verdict === 'deny') return explanation();
   says.fields = explainFields(explained, writes, record);
   const masks = maskReasons(explained);
   says.masks = masks.length === 0 ? skipped : { verdict: 'allow', rules: masks };
   if (says.fields.verdict === 'deny') return explanation();
   if (record !== undefined) requireFitting(schema, record);
+  says.policies = sayPolicies(explainStanding(parties, explained, judged));
+  if (says.policies.verdict === 'deny') return explanation();
   if (id === undefined && record === undefined) {
     says['row-filter'] = explainRowFilter(explained);
     const rows = operation === 'create' ? undefined : await rowFigures(parties, explained);
     says.rls = { verdict: rows === undefined ? 'skipped' : 'allow', rules: [] };
     return explanation(rows);
   }
-  const row = await explainRows(parties, explained, asked);
-  says['row-filter'] = { ...row.rowFilter, rules: row.filters };
-  says.rls = { ...row.rls, rules: [], ...(row.code !== undefined && { code: row.code }) };
+  const sayRow = (row: RowVerdict): void => {
+    says['row-filter'] = { ...row.rowFilter, rules: row.filters };
+    says.rls = { ...row.rls, rules: [], ...(row.code !== undefined && { code: row.code }) };
+  };
+  let seen: RecordValues | undefined;
+  if (id !== undefined) {
+    // A record in reach first, and then what it would become.
+    const reach = await explainRecord(parties, explained, { id, deleted: operation === 'history' });
+    seen = reach.seen;
+    sayRow(reach);
+    if (reach.code !== undefined) return explanation();
+  }
+  const policies = await explainPolicies(parties, explained, { ...judged, seen });
+  says.policies = sayPolicies(policies);
+  if (policies.denied || (id !== undefined && record === undefined)) return explanation();
+  const row = await explainRow(parties, explained, { values: record ?? {}, id, writes });
+  if (row !== undefined) sayRow(row);
   return explanation();
+}
+
+function sayPolicies({ rules, denied }: PolicyVerdict): Say {
+  if (rules.length === 0) return skipped;
+  return denied ? { verdict: 'deny', rules, code: 'POLICY_DENIED' } : { verdict: 'allow', rules };
 }
 
 function isWrite(operation: Operation): operation is 'create' | 'update' | 'delete' {
   return operation === 'create' || operation === 'update' || operation === 'delete';
-}
-
-/** A record in reach first, and then what it would become. */
-async function explainRows(
-  parties: Parties,
-  explained: Explained,
-  { id, record, operation }: ExplainQuestion,
-): Promise<RowVerdict> {
-  const writes = isWrite(operation);
-  if (id === undefined) {
-    const verdict = await explainRow(parties, explained, { values: record ?? {}, id, writes });
-    if (verdict === undefined) throw new Error('a row of given values answers');
-    return verdict;
-  }
-  const reach = await explainRecord(parties, explained, { id, deleted: operation === 'history' });
-  if (reach.code !== undefined || record === undefined) return reach;
-  return (await explainRow(parties, explained, { values: record, id, writes })) ?? reach;
 }
 
 /**
@@ -206,8 +215,7 @@ function explainRowFilter(explained: Explained): Say {
 async function rowFigures({ actor, asker }: Parties, explained: Explained): Promise<RowFigures> {
   const { schema, access, sight } = explained;
   const visible = await countRows(actor, schema, access, 'list');
-  const seesAll = sight.access?.rowFilter === undefined;
-  if (sight.access === undefined || !seesAll || recordPolicies(sight.access.policies).length > 0) {
+  if (sight.access === undefined || !sight.seesAll) {
     const message = 'How many rows are hidden is told to those who see all of them.';
     return { visible, hiddenByRls: null, message };
   }

@@ -31,6 +31,8 @@ export interface RowVerdict {
   readonly rls: RowLayer;
   /** What the endpoint answers where one of them denies. */
   readonly code?: ErrorCode;
+  /** The record as the asker sees it. */
+  readonly seen?: RecordValues;
 }
 
 const everything: Condition = { and: [] };
@@ -65,10 +67,11 @@ export async function explainRecord(
       },
     ),
   );
-  const seesAll = sight.access !== undefined && sight.access.rowFilter === undefined;
+  const { seesAll } = sight;
   return {
     filters,
     ...judgeReach({ shown, seen: seen?.passed, seesAll, access: explained.access }),
+    ...(seen !== undefined && { seen: seen.values }),
   };
 }
 

@@ -83,13 +83,19 @@ export function validateNew(
   caller: Caller,
 ): RecordValues {
   requireWritable(schema, access, body);
+  const values = withDefaults(schema, body);
+  const problems = recordValidator(schema)(values);
+  refuse(schema, ruleProblems(schema, access, values, problems, { caller }), access);
+  return values;
+}
+
+/** Every field of a new record: what is given, else its default, else null. */
+export function withDefaults(schema: CompiledSchema, body: RecordValues): RecordValues {
   const values: Record<string, unknown> = {};
   for (const field of schema.userFields) {
     const given = body[field.name];
     values[field.name] = given === undefined ? (field.spec.default ?? null) : given;
   }
-  const problems = recordValidator(schema)(values);
-  refuse(schema, ruleProblems(schema, access, values, problems, { caller }), access);
   return values;
 }
 

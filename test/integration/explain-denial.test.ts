@@ -65,6 +65,22 @@ describe('a denial', () => {
       code: 'RLS_POLICY_DENIED',
       details: { explain: { layer: 7, rules: [{ rule: 'row filter of seller' }] } },
     });
+    const { id } = (await pete('POST', `/api/${order}`, { body: { region: 'north' } })).json().data;
+    const include = await pete('GET', `/api/${order}/${id}?include=client`);
+    expect(include.json()).toMatchObject({
+      code: 'CROSS_SCHEMA_ACCESS_DENIED',
+      details: { explain: { layer: 3, rules: [{ rule: 'reference client' }] } },
+    });
+    const deletion = await pete('DELETE', `/api/${order}/${id}`);
+    expect(deletion.json()).toMatchObject({
+      code: 'POLICY_DENIED',
+      details: {
+        explain: {
+          ...{ layer: 2, name: 'policies' },
+          rules: [{ rule: 'policy kept', place: { pointer: '/spec/access/policies/0' } }],
+        },
+      },
+    });
     const nora = await callers['nora']!('POST', `/api/${order}`, { body: { region: 'south' } });
     expect(nora.json()).toMatchObject({ code: 'RLS_POLICY_DENIED' });
     expect(nora.json().details).not.toHaveProperty('explain');

@@ -46,8 +46,21 @@ const mask = fc.record({
   strategy: fc.constantFrom('redact', 'partial', 'hash'),
   unmaskedFor: some(roles),
 });
+const policy = fc.constantFrom(
+  { action: 'read', condition: '!has(self.level) || self.level < 3' },
+  { action: 'create', condition: 'self.region != "east"' },
+  {
+    action: 'update',
+    condition: '!has(old.level) || !has(self.level) || self.level >= old.level',
+  },
+  { action: 'update', fields: ['note'], condition: '"auditor" in actor.roles' },
+  { action: 'delete', condition: 'old.created_by == actor.id || "clerk" in actor.roles' },
+  { action: 'history', condition: 'self.region == actor.attributes.region' },
+  { action: '*', condition: 'request.operation != "history"' },
+);
 const schemaSpec = fc.record({
   mask: maybe(mask),
+  policies: fc.uniqueArray(policy, { maxLength: 3 }),
   grants: some(['reader', 'clerk', 'auditor'] as const, 1).chain((granted) =>
     fc.tuple(
       ...granted.map((role) =>
@@ -211,7 +224,10 @@ describe('an explanation', () => {
 type Spec = typeof schemaSpec extends fc.Arbitrary<infer T> ? T : never;
 type AnyCaller = ReturnType<typeof caller> extends fc.Arbitrary<infer T> ? T : never;
 
-async function provideSchema(name: string, { grants, filters, access, mask }: Spec): Promise<void> {
+async function provideSchema(
+  name: string,
+  { grants, filters, access, mask, policies }: Spec,
+): Promise<void> {
   const field = (of: (typeof names)[number], type: string) => ({
     ...{ name: of, type, filterable: true },
     ...(access[of] !== undefined && { access: access[of] }),
@@ -222,7 +238,12 @@ async function provideSchema(name: string, { grants, filters, access, mask }: Sp
         ...[field('region', 'string'), field('level', 'integer'), field('note', 'string')],
         { name: 'code', type: 'string', ...(mask !== undefined && { mask }) },
       ],
-      spec: { access: { roles: grants, rowFilter: filters } },
+      spec: {
+        access: {
+          ...{ roles: grants, rowFilter: filters },
+          policies: policies.map((one, index) => ({ name: `p${index}`, ...one })),
+        },
+      },
     }),
   );
 }

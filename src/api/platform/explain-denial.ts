@@ -2,7 +2,12 @@ import type { FastifyRequest } from 'fastify';
 import type { AccessQuestion } from '../../auth/access.ts';
 import { findAccess, rowFilterRules } from '../../auth/access.ts';
 import { explainRoles } from '../../auth/explain-roles.ts';
-import { fieldReasons, rowFilterReason } from '../../auth/explain-rules.ts';
+import {
+  fieldReasons,
+  policyReason,
+  referenceReasons,
+  rowFilterReason,
+} from '../../auth/explain-rules.ts';
 import type { Sight } from '../../auth/sight.ts';
 import { sightOf } from '../../auth/sight.ts';
 import type { AccessLayer, RuleReason, ShortExplanation } from '../../contract/explanation.ts';
@@ -21,6 +26,8 @@ const rulesMax = 10;
 const layerOf: Partial<Record<ErrorCode, AccessLayer>> = {
   RBAC_DENIED: 'rbac',
   AUTH_INSUFFICIENT_SCOPES: 'rbac',
+  POLICY_DENIED: 'policies',
+  CROSS_SCHEMA_ACCESS_DENIED: 'cross-schema',
   FIELD_ACCESS_DENIED: 'fields',
   RLS_POLICY_DENIED: 'rls',
 };
@@ -69,12 +76,14 @@ function operationOf(
 ): RecordOperation | undefined {
   const { operation, schema: path } = error.details ?? {};
   if (operation !== undefined && path === schema.path) return operation as RecordOperation;
+  if (method === 'GET' || /\/query(\?|$)/.test(url)) return 'read';
   if (method === 'PATCH' || method === 'PUT') return 'update';
+  if (method === 'DELETE') return 'delete';
   return method === 'POST' && !/\/bulk(\?|$)/.test(url) ? 'create' : undefined;
 }
 
 function rulesOf(
-  { code, details }: VelocityError,
+  { code, details, message }: VelocityError,
   question: AccessQuestion,
   sight: Sight,
 ): readonly RuleReason[] {
@@ -82,6 +91,7 @@ function rulesOf(
   if (layerOf[code] === 'rbac') {
     return explainRoles(question, snapshot.keys.get(identity.credential.id)).rules;
   }
+  if (code === 'POLICY_DENIED') return [policyReason(schema, String(details?.['policy']), message)];
   const access = findAccess(question);
   if (access === undefined) return [];
   const explained = { schema, access, sight, isSelf: true };
@@ -92,6 +102,7 @@ function rulesOf(
       effect: 'none',
     }));
   }
+  if (code === 'CROSS_SCHEMA_ACCESS_DENIED') return referenceReasons(explained, question);
   const named = (details?.['fields'] ?? []) as readonly string[];
   const wanted = new Set(named.map((field) => `field ${field}`));
   return fieldReasons(explained, true).filter(({ rule }) => wanted.has(rule));

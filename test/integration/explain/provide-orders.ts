@@ -44,6 +44,7 @@ export async function provideOrders(api: TestApi): Promise<Orders> {
             { role: 'member', operations: ['search'] },
           ],
           rowFilter: [{ role: 'seller', filter: inRegion }],
+          policies: [{ name: 'kept', action: 'delete', condition: 'actor.type == "service"' }],
         },
       },
     }),
