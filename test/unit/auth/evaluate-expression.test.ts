@@ -40,7 +40,7 @@ describe('an evaluation', () => {
     const { value, ms } = timed(() => evaluateExpression(slow, long, newEvaluationTime()));
     expect(value).toBe(undefined);
     // 10 ms, and room for a machine that does other things at once.
-    expect(ms).toBeLessThan(200);
+    expect(ms).toBeLessThan(1_000);
     expect(evaluateExpression(slow, { self: { text: 'abc' } }, newEvaluationTime())).toBe(false);
   });
 
