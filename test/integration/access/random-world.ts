@@ -86,7 +86,7 @@ function randomFields(random: Random): Field[] {
   ];
 }
 
-const policiesToo = false;
+const policiesToo = true;
 
 function randomAccess(random: Random, fields: readonly Field[]): SchemaAccess {
   const filtered = fields.filter(({ name }) => name !== anchor);

@@ -28,7 +28,10 @@ export function refusedBefore(
   codes: readonly (RefusalCode | undefined)[],
 ): Refusal | undefined {
   const found = codes.filter((code) => code !== undefined);
-  if (deniesAll(world, rights, operation)) found.push('POLICY_DENIED');
+  const changes = operation === 'update' || operation === 'delete';
+  // What may not be read may not be changed.
+  const unread = changes && deniesAll(world, rights, 'read');
+  if (unread || deniesAll(world, rights, operation)) found.push('POLICY_DENIED');
   return found.length === 0 ? undefined : refusal(...found);
 }
 

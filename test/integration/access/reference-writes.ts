@@ -100,7 +100,9 @@ function change(
   const record = findLive(world, rights, to.id);
   const names = Object.keys(to.changes);
   if (record === undefined) {
-    const early = deniesAnyRecord(world, rights, 'update', names);
+    const early =
+      deniesAnyRecord(world, rights, 'update', names) ||
+      deniesAnyRecord(world, rights, 'read', undefined);
     return refusal('ENTITY_NOT_FOUND', ...(early ? (['POLICY_DENIED'] as const) : []));
   }
   const before = stateOf(record);
@@ -135,7 +137,9 @@ export function answerDelete(
   if (refused !== undefined) return refused;
   const record = findLive(world, rights, id);
   if (record === undefined) {
-    const early = deniesAnyRecord(world, rights, 'delete', undefined);
+    const early =
+      deniesAnyRecord(world, rights, 'delete', undefined) ||
+      deniesAnyRecord(world, rights, 'read', undefined);
     return refusal('ENTITY_NOT_FOUND', ...(early ? (['POLICY_DENIED'] as const) : []));
   }
   const state = stateOf(record);
