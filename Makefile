@@ -33,7 +33,7 @@ lint: packages ## types, lint and format, changing nothing
 fmt: packages ## format, sort imports and apply safe fixes
 	@scripts/step.sh 'format' biome check --write .
 
-bench: packages temporal ## measure against a hand-written service (5 min); ARGS="--changes" while schemas change
+bench: packages temporal ## measure against a hand-written service (5 min); ARGS="--changes" while schemas change, "--access" of access control
 	@node bench/main.ts $(ARGS)
 
 clean: ## remove what was built or installed here; .velocity (your data) and the cache stay

@@ -3,6 +3,7 @@ import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findFreePort } from '../src/process/dev/ports.ts';
+import { benchAccess } from './access/bench-access.ts';
 import { benchChanges } from './changes/bench-changes.ts';
 import { actor } from './fixture/manifests.ts';
 import { provision } from './fixture/provision.ts';
@@ -46,6 +47,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const into = { say, resultsFolder: join(root, 'bench/results') };
     if (options.section === 'changes') await benchChanges(options, into);
     else if (options.section === 'schemas') await benchSchemas(options, into);
+    else if (options.section === 'access') await benchAccess(options, into);
     else await bench(options);
     return 0;
   } catch (error) {

@@ -3,8 +3,8 @@ import type { Operation } from './load/messages.ts';
 import { operations } from './load/messages.ts';
 
 export interface BenchOptions {
-  /** What is measured: the API against a hand-written one, changes under traffic, or many schemas. */
-  readonly section: 'api' | 'changes' | 'schemas';
+  /** The API against a hand-written one, changes under traffic, many schemas, or access control. */
+  readonly section: 'api' | 'changes' | 'schemas' | 'access';
   readonly only: readonly Operation[];
   readonly rounds: number;
   readonly secondsPerRound: number;
@@ -36,15 +36,17 @@ Options:
   --changes         twenty changes of a table of 1,000,000 records under traffic instead (10 min)
   --rate N          requests a second while it changes (300)
   --schemas N       N SchemaDefinitions applied at once instead: time, memory (1,000: 2 min)
+  --access          what tokens, policies, filters and masks cost a get instead (1 min)
   --profile DIR     write a CPU profile of Velocity's API to DIR
   -h, --help        print this
 
-Without options, or with --changes or --schemas alone, the figures are kept in bench/results.
+Without options, or with --changes, --schemas or --access alone, the figures are kept in bench/results.
 
 Examples:
   make bench ARGS="--quick --only get,create"
   make bench ARGS="--changes"
   make bench ARGS="--schemas 1000"
+  make bench ARGS="--access"
 `;
 
 /** Undefined when help was asked for; throws a sentence about what is wrong. */
@@ -59,6 +61,7 @@ export function readOptions(argv: readonly string[]): BenchOptions | undefined {
       records: { type: 'string' },
       profile: { type: 'string' },
       changes: { type: 'boolean', default: false },
+      access: { type: 'boolean', default: false },
       schemas: { type: 'string' },
       rate: { type: 'string' },
       quick: { type: 'boolean', default: false },
@@ -66,13 +69,18 @@ export function readOptions(argv: readonly string[]): BenchOptions | undefined {
     },
   });
   if (values.help) return undefined;
-  const { quick, profile, changes } = values;
-  if (changes && values.schemas !== undefined) {
-    throw new Error('--changes and --schemas are measured one at a time');
+  const { quick, profile, changes, access } = values;
+  const sections = [
+    ...(changes ? (['changes'] as const) : []),
+    ...(values.schemas === undefined ? [] : (['schemas'] as const)),
+    ...(access ? (['access'] as const) : []),
+  ];
+  const [section = 'api', another] = sections;
+  if (another !== undefined) {
+    throw new Error(`--${section} and --${another} are measured one at a time`);
   }
-  const section = changes ? 'changes' : values.schemas === undefined ? 'api' : 'schemas';
   const only = values.only?.split(',').map(readOperation) ?? operations;
-  const records = changes ? (quick ? 50_000 : 1_000_000) : quick ? 20_000 : 100_000;
+  const records = changes ? (quick ? 50_000 : 1_000_000) : quick || access ? 20_000 : 100_000;
   return {
     section,
     only,
@@ -82,7 +90,8 @@ export function readOptions(argv: readonly string[]): BenchOptions | undefined {
     records: readNumber('records', values.records, records),
     schemas: readNumber('schemas', values.schemas, 1_000),
     ratePerS: readNumber('rate', values.rate, 300),
-    keepResults: argv.length === 0 || (argv.length === 1 && changes) || isOnlySchemas(argv),
+    keepResults:
+      argv.length === 0 || (argv.length === 1 && (changes || access)) || isOnlySchemas(argv),
     profileFolder: profile,
   };
 }

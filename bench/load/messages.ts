@@ -5,6 +5,8 @@ export type Operation = (typeof operations)[number];
 export interface Target {
   readonly port: number;
   readonly key: string;
+  /** Where the records of gets are; absent: the orders. */
+  readonly path?: string;
 }
 
 export type LoaderRequest =

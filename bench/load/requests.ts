@@ -44,7 +44,8 @@ export function requestsOf(
       return {
         next: () => {
           const id = ids[Math.floor(Math.random() * ids.length)];
-          return { text: bare('GET', `${orderPath}/${id}`, target), status: 200 };
+          const path = target.path ?? orderPath;
+          return { text: bare('GET', `${path}/${id}`, target), status: 200 };
         },
       };
     case 'list':
