@@ -86,11 +86,9 @@ function randomFields(random: Random): Field[] {
   ];
 }
 
-const policiesToo = true;
-
 function randomAccess(random: Random, fields: readonly Field[]): SchemaAccess {
   const filtered = fields.filter(({ name }) => name !== anchor);
-  const policies = policiesToo ? randomPolicies(random, fields) : [];
+  const policies = randomPolicies(random, fields);
   return {
     ...(policies.length > 0 && { policies }),
     roles: random.some(roles, 0.85).map((role) => ({

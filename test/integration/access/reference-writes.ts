@@ -4,7 +4,7 @@ import { findLive, refusedBefore, shown } from './reference-answer.ts';
 import { denies, deniesAll, deniesAnyRecord, judgedRecord } from './reference-policies.ts';
 import type { RefusalCode, Rights } from './reference-rights.ts';
 import { maskFor, mayRead, mayWrite, refusal, rightsTo, sees } from './reference-rights.ts';
-import type { AccessRequest, Caller, State, Values, World } from './world.ts';
+import type { AccessRequest, Caller, KnownRecord, State, Values, World } from './world.ts';
 import { fieldOf, stateOf } from './world.ts';
 
 export function answerCreate(
@@ -83,7 +83,10 @@ export function answerPut(
         name in given ? given[name] : (otherwise ?? null),
       ]),
   );
-  return change(world, rights, caller, { id, version, changes, uses: 'changed' });
+  return change(world, rights, caller, {
+    ...{ id, version, changes, uses: 'changed' },
+    ...(current !== undefined && { seen: current }),
+  });
 }
 
 function change(
@@ -95,27 +98,33 @@ function change(
     readonly version: unknown;
     readonly changes: Values;
     readonly uses: 'named' | 'changed';
+    /** The record where the caller reads it, whether or not it may be changed: so no secret. */
+    readonly seen?: KnownRecord;
   },
 ): Expected {
   const record = findLive(world, rights, to.id);
   const names = Object.keys(to.changes);
-  if (record === undefined) {
+  const found = record ?? to.seen;
+  if (found === undefined) {
     const early =
       deniesAnyRecord(world, rights, 'update', names) ||
       deniesAnyRecord(world, rights, 'read', undefined);
     return refusal('ENTITY_NOT_FOUND', ...(early ? (['POLICY_DENIED'] as const) : []));
   }
-  const before = stateOf(record);
+  const before = stateOf(found);
   const values = { ...before.values, ...to.changes };
-  const old = judgedRecord(record, before);
+  const old = judgedRecord(found, before);
   const same = (name: string): boolean =>
     JSON.stringify(before.values[name]) === JSON.stringify(values[name]);
   const uses = to.uses === 'named' ? names : names.filter((name) => !same(name));
-  const codes: RefusalCode[] = [];
-  if (before.version !== to.version) codes.push('OPTIMISTIC_LOCK_FAILED');
   // What may not be read may not be changed.
   const unread = denies(world, rights, 'read', { self: old, uses: undefined });
   const denied = denies(world, rights, 'update', { self: { ...old, ...values }, old, uses });
+  if (record === undefined) {
+    return refusal('ENTITY_NOT_FOUND', ...(unread || denied ? (['POLICY_DENIED'] as const) : []));
+  }
+  const codes: RefusalCode[] = [];
+  if (before.version !== to.version) codes.push('OPTIMISTIC_LOCK_FAILED');
   if (unread || denied) codes.push('POLICY_DENIED');
   if (!sees(world, rights, { values })) codes.push('RLS_POLICY_DENIED');
   if (codes.length > 0) return refusal(...codes);
