@@ -3,10 +3,10 @@ import { policyDenied } from '../auth/policies.ts';
 import { VelocityError } from '../errors.ts';
 import { compileDenials, findDenied, planDenials } from '../query/compile-denials.ts';
 import { compileGet, planGet } from '../query/compile-get.ts';
-import { recordPolicies } from '../query/compile-policy.ts';
 import type { Schemas } from '../query/plan-include.ts';
 import type { CompiledSchema } from '../schema/compile.ts';
 import { referencePath } from '../schema/compile.ts';
+import type { CompiledPolicy } from '../schema/policy.ts';
 import type { RequestContext } from './request-context.ts';
 import { authorizeFor, callersAt, findReadAccess, sessionOf } from './request-context.ts';
 
@@ -19,7 +19,13 @@ export interface FoundRecord {
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** The plain get of each caller, compiled once: it goes when the access does. */
-const plainGets = new WeakMap<Access, ReturnType<typeof compileGet>>();
+const plainGets = new WeakMap<Access, Get>();
+
+interface Get {
+  readonly statement: ReturnType<typeof compileGet>;
+  /** Those that what is shown brings in. */
+  readonly policies: readonly CompiledPolicy[];
+}
 
 /** One record as the caller may see it; ENTITY_NOT_FOUND also for what the caller may not see. */
 export async function getRecord(
@@ -36,25 +42,25 @@ export async function getRecord(
     const named = (kind: string, names: readonly string[] | undefined) =>
       names?.map((name) => ({ name, pointer: `?${kind}=${name}` }));
     const select = named('select', options.select);
-    get = compileGet(
-      planGet({
-        schema,
-        access,
-        query: {
-          include: named('include', options.include) ?? [],
-          ...(select !== undefined && { select }),
-        },
-        ...otherSchemas(ctx, included),
-      }),
-    );
+    const plan = planGet({
+      schema,
+      access,
+      query: {
+        include: named('include', options.include) ?? [],
+        ...(select !== undefined && { select }),
+      },
+      ...otherSchemas(ctx, included),
+    });
+    get = { statement: compileGet(plan), policies: plan.policies };
     if (options.select === undefined && options.include === undefined) plainGets.set(access, get);
   }
   const session = sessionOf(ctx, schema, access, included);
   const callerAt = callersAt(ctx, schema, access, 'read');
-  const [result] = await ctx.deps.pipeline.transact(session, [get(id, callerAt)]);
+  const [result] = await ctx.deps.pipeline.transact(session, [get.statement(id, callerAt)]);
   const row = result?.rows[0] as { version: number; data: string } | undefined;
   if (row === undefined) {
-    if (recordPolicies(access.policies).length > 0) await refuseDenied(ctx, schema, access, id);
+    const { policies } = get;
+    if (policies.length > 0) await refuseDenied(ctx, schema, { ...access, policies }, id);
     throw entityNotFound(schema, id);
   }
   return { id, version: row.version, data: row.data };

@@ -160,6 +160,9 @@ describe('a policy that looks at no record', () => {
     expect((await nora('GET', `${memos}?select=title`)).json().data).toHaveLength(1);
     expect((await nora('GET', memos)).json().data).toHaveLength(0);
     expect((await nora('GET', `${memos}?select=title&filter[pay]=1`)).json().data).toHaveLength(0);
+    const { id } = (await boss('GET', memos)).json().data[0];
+    expect((await nora('GET', `${memos}/${id}?select=title`)).statusCode).toBe(200);
+    expectDenied(await nora('GET', `${memos}/${id}`), 'pay', 'Policy "pay" does not allow this.');
     const sum = { groupBy: ['title'], aggregate: [{ fn: 'sum', field: 'pay', as: 'all' }] };
     expect((await nora('POST', `${memos}/query`, { body: sum })).json().data).toEqual([]);
     expect((await boss('POST', `${memos}/query`, { body: sum })).json().data).toHaveLength(1);
