@@ -44,7 +44,7 @@ export function rowFilterReason(
     rule: `row filter of ${rule.role}`,
     effect: lacks || outcome?.passed === false ? 'deny' : 'allow',
     message: lacks
-      ? `nothing gives ${rule.role} the attribute ${attribute}, so no row passes`
+      ? `nothing gives ${rule.role} a fitting attribute ${attribute}, so no row passes`
       : 'looks at a field that you may not see',
     place: placeIn(schema, `/spec/access/rowFilter/${rule.index}`),
   };

@@ -145,7 +145,7 @@ describe('layers 4 and 7', () => {
       {
         rule: 'row filter of seller',
         effect: 'deny',
-        message: 'nothing gives seller the attribute region, so no row passes',
+        message: 'nothing gives seller a fitting attribute region, so no row passes',
         place: expect.objectContaining({ name: 'order', pointer: '/spec/access/rowFilter/0' }),
         values: { 'attributes.region': [] },
       },

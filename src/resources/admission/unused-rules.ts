@@ -20,6 +20,7 @@ export function* rulesThatNeverApply(
     );
   for (const field of spec.fields) {
     yield* unreadableWriters(field, adminRole);
+    yield* unreadableUnmasked(field, adminRole);
     for (const role of field.access?.write ?? []) {
       // A role without any operation has a warning of its own.
       if (!grants.has(role) || role === adminRole) continue;
@@ -46,6 +47,21 @@ function* unreadableWriters(
     if (readers.includes(role) || role === adminRole) continue;
     yield warn(
       `access.write of field "${name}" names role "${role}", which access.read leaves out: alone it may do neither.`,
+    );
+  }
+}
+
+/** A mask is taken off what one may read. */
+function* unreadableUnmasked(
+  { name, access, mask }: Field,
+  adminRole: string | undefined,
+): Iterable<Finding> {
+  const readers = access?.read;
+  if (readers === undefined) return;
+  for (const role of mask?.unmaskedFor ?? []) {
+    if (readers.includes(role) || role === adminRole) continue;
+    yield warn(
+      `mask.unmaskedFor of field "${name}" names role "${role}", which access.read leaves out: alone it sees nothing of the field.`,
     );
   }
 }

@@ -92,7 +92,9 @@ describe('admission › roles', () => {
 
 describe('admission › rules that never apply', () => {
   const warningsOf = (spec: Parameters<typeof thing>[0]) =>
-    admitNew(thing(spec)).warnings.filter((warning) => /access\.write|row filters/.test(warning));
+    admitNew(thing(spec)).warnings.filter((warning) =>
+      /access\.write|row filters|unmaskedFor/.test(warning),
+    );
   const access = (rowFilter: object[]) => ({
     roles: [
       { role: 'clerk', operations: ['read', 'update'] as Operation[] },
@@ -118,6 +120,14 @@ describe('admission › rules that never apply', () => {
       'access.write of field "a" names role "clerk", which access.read leaves out: alone it may do neither.',
     ]);
     expect(of({ access: { read: ['clerk'], write: ['clerk'] } })).toEqual([]);
+  });
+
+  it('warns of a role that a mask is taken off for and that may not read', () => {
+    const mask = (role: string) => ({ strategy: 'redact', unmaskedFor: [role] });
+    expect(of({ access: { read: ['reader'] }, mask: mask('clerk') })).toEqual([
+      'mask.unmaskedFor of field "a" names role "clerk", which access.read leaves out: alone it sees nothing of the field.',
+    ]);
+    expect(of({ access: { read: ['reader'] }, mask: mask('reader') })).toEqual([]);
   });
 
   it('warns of row filters that no row passes', () => {
