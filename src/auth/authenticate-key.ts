@@ -61,8 +61,8 @@ function provenKeys(snapshot: RegistrySnapshot): Set<string> {
   return proven;
 }
 
-/** What `credential.id` says of the key that is presented; undefined: none is. */
-export function keyIdOf(credentials: Credentials): string | undefined {
+/** The hash of what is presented: of an API key the `credential.id`. Undefined: nothing is. */
+export function textIdOf(credentials: Credentials): string | undefined {
   const text = credentials.apiKey ?? bearerOf(credentials);
   return text === undefined ? undefined : hashApiKey(text).toString('hex');
 }

@@ -30,10 +30,8 @@ export function installAuthentication(app: FastifyInstance, deps: AppDeps): void
         return;
       }
       const { kind, id } = identity.credential;
-      if (kind === 'apikey') {
-        slowed.remember(id);
-        deps.keyUse?.note(id);
-      }
+      if (kind === 'apikey') deps.keyUse?.note(id);
+      slowed.remember(identity, credentials);
       done();
     };
     const refuse = (refusal: unknown): void => slowed.refuse(credentials, refusal, done);
