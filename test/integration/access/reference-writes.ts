@@ -76,8 +76,12 @@ export function answerPut(
   const changes = Object.fromEntries(
     world.spec.fields
       .filter((field) => mayWrite(rights, field))
-      // What its caller sees masked and leaves out keeps its value.
-      .filter((field) => field.name in given || maskFor(rights, field) === undefined)
+      // What a GET does not show its caller, or shows masked, and is left out keeps its value.
+      .filter(
+        (field) =>
+          field.name in given ||
+          [reading, rights].every((each) => mayRead(each, field) && !maskFor(each, field)),
+      )
       .map(({ name, default: otherwise }) => [
         name,
         name in given ? given[name] : (otherwise ?? null),
