@@ -215,7 +215,7 @@ export function randomCaller(
       : random.times(0, 3, () => randomBinding(random, place)),
     key: {
       scopes: random.chance(0.25)
-        ? random.times(1, 1, () => randomKeyScope(random, place, fields))
+        ? random.times(1, 2, () => randomKeyScope(random, place, fields))
         : [],
       standing: random.chance(0.04) ? random.pick(['expired', 'revoked'] as const) : 'live',
     },
