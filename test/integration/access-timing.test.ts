@@ -74,11 +74,15 @@ afterAll(() => api?.close());
 
 type Ask = () => ReturnType<Caller>;
 
-/** The medians of as many ways to ask, in milliseconds. */
+/**
+ * The medians of as many ways to ask, in milliseconds. Every other round goes backwards: who comes after
+ * a dearer one pays for what that leaves behind, some 0.1 ms after a look at the records.
+ */
 async function timesOf(...ways: readonly Ask[]): Promise<number[]> {
   const taken = ways.map((): number[] => []);
   for (let n = 0; n < samples + 20; n++) {
-    for (const [index, ask] of ways.entries()) {
+    const round = [...ways.entries()];
+    for (const [index, ask] of n % 2 === 0 ? round : round.reverse()) {
       const startedAt = performance.now();
       await ask();
       // The first ones compile.
@@ -114,9 +118,8 @@ describe('the time of an answer', () => {
     expect((await use('amount')()).statusCode).toBe(200);
     expect((await use('margin')()).statusCode).toBe(400);
     await holdsOnce(async () => {
-      const [hidden = 0, unknown = 0, looked = 0] = await timesOf(
-        ...[use('margin'), use('nonsense'), use('amount')],
-      );
+      const [hidden = 0, unknown = 0] = await timesOf(use('margin'), use('nonsense'));
+      const [looked = 0] = await timesOf(use('amount'));
       // A tenth of what a look costs: to look, or to look only sometimes, would be far beyond it.
       return Math.abs(hidden - unknown) < Math.max(looked / 10, unknown / 4)
         ? undefined
