@@ -7,6 +7,9 @@ import type { RevocationIndex } from './revocation-index.ts';
 /** What a process that ended in the middle leaves behind is gone after this time. */
 const loadMaxSeconds = 3_600;
 
+/** KEYS[1] goes where it is still what ARGV[1] says: somebody may have revoked it anew meanwhile. */
+const removeUnchanged = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end`;
+
 export interface RedisIndexOptions {
   readonly redis: Redis;
   /** Of this installation; others may use the same Redis. */
@@ -49,15 +52,23 @@ export function createRedisIndex(options: RedisIndexOptions): RevocationIndex {
     async load(pages) {
       const begun = connection;
       // Emptied in the middle, Redis has lost this key as well, and what cannot be renamed is no mark.
-      const loading = `${mark}:${randomUUID()}`;
+      const load = randomUUID();
+      const loading = `${mark}:${load}`;
       await redis.set(loading, '1', 'EX', loadMaxSeconds);
-      for await (const page of pages()) await Promise.all(page.map((one) => put(one)));
+      const given = new Set<string>();
+      for await (const page of pages()) {
+        for (const one of page) given.add(keyOf(one));
+        await Promise.all(page.map((one) => put(one, load)));
+      }
+      // What was lifted after it was read has just been given once more; looked at after that, it is gone.
+      for await (const page of pages()) for (const one of page) given.delete(keyOf(one));
+      await Promise.all([...given].map((key) => redis.eval(removeUnchanged, 1, key, load)));
       await redis.rename(loading, mark);
       await redis.persist(mark);
       if (connection !== begun) throw new Error('the connection to Redis was lost meanwhile');
       isLoaded = true;
     },
-    add: put,
+    add: (revocation) => put(revocation, 'revoked'),
     async remove(revoked) {
       await redis.del(keyOf(revoked));
     },
@@ -65,11 +76,11 @@ export function createRedisIndex(options: RedisIndexOptions): RevocationIndex {
     hear() {},
   };
 
-  async function put(revocation: Revocation): Promise<void> {
+  async function put(revocation: Revocation, value: string): Promise<void> {
     const { endsAt } = revocation;
     const key = keyOf(revocation);
     const leftMs = Math.ceil((endsAt ?? 0) - now());
-    if (endsAt === undefined) await redis.set(key, '1');
-    else if (leftMs > 0) await redis.set(key, '1', 'PX', leftMs);
+    if (endsAt === undefined) await redis.set(key, value);
+    else if (leftMs > 0) await redis.set(key, value, 'PX', leftMs);
   }
 }
