@@ -81,7 +81,11 @@ describe('a revocation in one replica', () => {
     for (let n = 0; n < 10; n++) {
       const actor = `actor-${n}`;
       const key = await setup.keyFor(actor, ['writer']);
-      await until(async () => (await send(1, key, 'GET', path.closed)).status === 200, 5_000);
+      // Who has not heard of the key yet refuses it as one that nobody knows.
+      for (const replica of [0, 1]) {
+        const knows = async () => (await send(replica, key, 'GET', path.closed)).status === 200;
+        await until(knows, 5_000);
+      }
       const [here, there] = n % 2 === 0 ? [0, 1] : [1, 0];
       if (n < 5) {
         const revocation = { kind: 'actor', id: actor, organisation: setup.tenant.organisation };
