@@ -24,12 +24,11 @@ export async function writeBulkPipelined(job: BulkJob): Promise<RowResult[]> {
   const [first] = job.operations;
   if (first === undefined) return [];
   const session = job.sessions.get(first.op) ?? job.fallback;
-  const results = await job.ctx.deps.pipeline.transact(session, [
+  const results = await job.ctx.deps.pipeline.transact<SetOutcome>(session, [
     ...guardsOf(job, job.operations),
     setStatement(job, first.op, job.operations, true),
   ]);
-  const rows = results.at(-1)?.rows as unknown as SetOutcome[];
-  return resultsOf(job, first.op, job.operations, rows);
+  return resultsOf(job, first.op, job.operations, results.at(-1)?.rows ?? []);
 }
 
 export interface BulkMode {

@@ -1,3 +1,4 @@
+import { assert } from '../errors.ts';
 import type { CompiledSchema } from '../schema/compile.ts';
 import { guardedReferences } from './guarded-references.ts';
 import { keptAnswer, replay, transactOnce } from './idempotent.ts';
@@ -30,9 +31,12 @@ export async function createRecord(
   if (earlier !== undefined) return replay(earlier);
   const insert = insertRecord(input, id);
   try {
-    const outcome = await transactOnce(ctx, session, [...guards([{ id, values }]), insert]);
+    const statements = [...guards([{ id, values }]), insert];
+    const outcome = await transactOnce<WrittenRow>(ctx, session, statements);
     if (outcome.stored !== undefined) return replay(outcome.stored);
-    return written(outcome.rows[0] as unknown as WrittenRow);
+    const [row] = outcome.rows;
+    assert(row !== undefined, 'an insert that is not refused answers its row');
+    return written(row);
   } catch (error) {
     throw explainRefusal(error, schema, access);
   }

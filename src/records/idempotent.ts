@@ -33,18 +33,18 @@ export function keptAnswer(ctx: RequestContext): KeptAnswer | undefined {
  * Runs a write, claiming the idempotency key before it where there is one. `stored` is set when an
  * earlier request with the same key and body has its answer already; then nothing was written.
  */
-export async function transactOnce(
+export async function transactOnce<Row>(
   ctx: RequestContext,
   session: SessionContext,
   write: readonly Statement[],
-): Promise<{ rows: Record<string, unknown>[]; stored?: undefined } | { stored: StoredAnswer }> {
+): Promise<{ rows: Row[]; stored?: undefined } | { stored: StoredAnswer }> {
   const claim = claimOf(ctx);
   if (claim === undefined) {
-    const results = await ctx.deps.pipeline.transact(session, write);
+    const results = await ctx.deps.pipeline.transact<Row>(session, write);
     return { rows: results.flatMap((result) => result.rows) };
   }
   try {
-    const [, ...results] = await ctx.deps.pipeline.transact(session, [claim, ...write]);
+    const [, ...results] = await ctx.deps.pipeline.transact<Row>(session, [claim, ...write]);
     return { rows: results.flatMap((result) => result.rows) };
   } catch (error) {
     if (sqlState(error) !== 'VE002') throw error;
@@ -93,14 +93,14 @@ export async function readAnswer(
   session: SessionContext,
 ): Promise<StoredAnswer> {
   const values = (keptAnswer(ctx)?.arguments ?? []).slice(0, 4).map(({ value }) => value);
-  const [result] = await ctx.deps.pipeline.transact(session, [
+  const [result] = await ctx.deps.pipeline.transact<StoredAnswer>(session, [
     {
       name: 'idempotency.answer',
       text: 'select status, id, version, body from platform.idempotency_answer($1::text, $2::text, $3::text, $4::text)',
       values,
     },
   ]);
-  const row = result?.rows[0] as unknown as StoredAnswer | undefined;
+  const row = result?.rows[0];
   if (row === undefined) throw new Error('the kept answer of an idempotency key is gone');
   return row;
 }

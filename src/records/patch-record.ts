@@ -92,12 +92,12 @@ export async function patchRecord(
 
   try {
     const input = { schema, access, values: changes, guarded, keep: keptAnswer(ctx) };
-    const outcome = await transactOnce(ctx, session, [
+    const outcome = await transactOnce<WrittenRow>(ctx, session, [
       ...guards([{ id, values: changes }]),
       updateRecord(input, id, expected.version),
     ]);
     if (outcome.stored !== undefined) return replay(outcome.stored);
-    const row = outcome.rows[0] as unknown as WrittenRow | undefined;
+    const [row] = outcome.rows;
     if (row === undefined) return await refuseMissedWrite(ctx, session, schema, id, expected);
     return written(row);
   } catch (error) {

@@ -54,12 +54,12 @@ export async function upsertRecord(
       const id = ctx.deps.newId();
       const denied = denialOf(() => judgeCreate(creator, id, values, Object.keys(given)));
       if (denied === undefined && noRoom === undefined) {
-        const inserted = await transactOnce(ctx, creating, [
+        const inserted = await transactOnce<WrittenRow>(ctx, creating, [
           ...guards([{ id, values }]),
           insertRecord(fresh, id, field),
         ]);
         if (inserted.stored !== undefined) return replay(inserted.stored);
-        const created = inserted.rows[0] as unknown as WrittenRow | undefined;
+        const [created] = inserted.rows;
         if (created !== undefined) return written(created);
       }
       const current = await findRecordBy(ctx, updating, schema, field, values[field.name] ?? key);
@@ -72,12 +72,12 @@ export async function upsertRecord(
       validateChanged(schema, update, current.values, changes, updater.caller);
       judgeChange(updater, current, changes, Object.keys(changes));
       const changed = { schema, access: update, values: changes, guarded, keep };
-      const outcome = await transactOnce(ctx, updating, [
+      const outcome = await transactOnce<WrittenRow>(ctx, updating, [
         ...guards([{ id: current.id, values: changes }]),
         updateRecord(changed, current.id, current.version),
       ]);
       if (outcome.stored !== undefined) return replay(outcome.stored);
-      const row = outcome.rows[0] as unknown as WrittenRow | undefined;
+      const [row] = outcome.rows;
       if (row !== undefined) return written(row);
     }
   } catch (error) {

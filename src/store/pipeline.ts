@@ -30,7 +30,10 @@ const reconnectDelaysMs = [50, 200, 500, 1_000, 2_000];
  * can be decided in between: what must still refuse does so in SQL (class VE).
  */
 export interface Pipeline {
-  transact(context: SessionContext, statements: readonly Statement[]): Promise<QueryResult[]>;
+  transact<Row = Record<string, unknown>>(
+    context: SessionContext,
+    statements: readonly Statement[],
+  ): Promise<QueryResult<Row>[]>;
   figures(): { readonly connections: number; readonly inFlight: number };
   close(): Promise<void>;
 }
@@ -142,12 +145,12 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
   await Promise.all(connections.map(connect));
 
   return {
-    async transact(context, statements) {
+    async transact<Row>(context: SessionContext, statements: readonly Statement[]) {
       if (inFlight >= inFlightMax)
         throw databaseUnavailable(new Error(`${inFlight} transactions are queued`));
       inFlight++;
       try {
-        return await withRetries(() => attempt(context, statements));
+        return (await withRetries(() => attempt(context, statements))) as QueryResult<Row>[];
       } finally {
         inFlight--;
       }
