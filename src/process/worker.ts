@@ -54,13 +54,13 @@ const reconnectLastMs = 5_000;
 
 /** `velocity worker [--queues control,kubernetes]`: runs workflows and activities until SIGTERM. */
 export async function run(argv: string[]): Promise<number> {
-  yieldToRequests(readConfig().yielding);
   const queues = parseQueues(argv);
   if (queues instanceof Error) {
     process.stderr.write(`velocity worker: ${queues.message}\n`);
     return 2;
   }
   const config = readConfig();
+  yieldToRequests(config.yielding);
   const { observe, metrics, flush } = openObserver({
     process: 'worker',
     logLevel: config.logLevel,

@@ -127,7 +127,7 @@ async function provideResource(
 
 /** A key is what its resource says; a request that says otherwise would be shown another key. */
 function requireSameSpec(existing: ApiKey, { spec }: KeyRequest): void {
-  const declared = existing.spec as unknown as Record<string, unknown>;
+  const declared: Readonly<Record<string, unknown>> = { ...existing.spec };
   const problems = Object.entries(spec)
     .filter(([member, value]) => !isDeepStrictEqual(declared[member], value))
     .map(([member]) => ({
